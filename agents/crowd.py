@@ -1,0 +1,290 @@
+"""One pass over everybody: the engine for a hundred million people.
+
+Nothing happens to most people in most periods, so the pass only compares each person's own reading with the
+public clock of their place, and goes into a decision for those few whose time has come. Tallies are integers and
+kept by thread, so results do not depend on the number of threads.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from agents import luck, rules
+from agents.compiled import compiled, compiled_parallel
+from agents.outlook import Outlook
+from agents.population import (
+    AWARE,
+    CHRONIC,
+    CHRONICALLY_ILL,
+    CONCEALED,
+    DIE,
+    FALL_ILL,
+    FRAILTY_UNIT,
+    BARRED,
+    GENERAL,
+    LEFT,
+    LOG_UNIT,
+    LOW_CREDIT,
+    MALE,
+    NO_RATE,
+    OUT,
+    PLACE_MASK,
+    SENIORS,
+    SIGNS,
+    SIGNS_APPEAR,
+    SIGNS_PASS,
+    Columns,
+    Population,
+    is_member,
+)
+from agents.rolls import count
+
+RISK_UNIT = 2.0**40
+"""Risks of joiners and leavers are summed as integers, in steps of 2^-40 per person-year."""
+BLOCK = 65_536
+"""People per block of the parallel pass."""
+
+# What is counted, by plan: the last index of a tally.
+JOINED, LEFT_PLAN, ILL, DIED, AGED_OUT, TRANSFERRED_IN, JOINER_RISK, LEAVER_RISK, NOTICED, CONSIDERED, TURNED_AWAY = (
+    range(11)
+)
+TALLIES = 11
+
+
+class Illness(NamedTuple):
+    """Members who fell ill in a period, in row order, shape (cases,) each."""
+
+    row: NDArray[np.int64]
+    plan: NDArray[np.int64]
+    joined: NDArray[np.int64]
+    concealed: NDArray[np.bool_]
+
+
+@compiled
+def plan_for(half_months_old: int, body: int, outlook: Outlook) -> int:
+    """The plan made for people of this age and health (0 general, 1 seniors, 2 chronic), or -1 if they are too old."""
+    plan = CHRONIC - GENERAL if body & CHRONICALLY_ILL else 0
+    if half_months_old >= outlook.youngest[SENIORS - GENERAL]:
+        plan = SENIORS - GENERAL
+    return plan if outlook.youngest[plan] <= half_months_old < outlook.oldest[plan] else -1
+
+
+@compiled
+def reservation(columns: Columns, row: int, plan: int, outlook: Outlook) -> float:
+    """The most this person would pay for a year in this plan, yuan."""
+    sex = columns.body[row] & MALE
+    age = (outlook.half_month - 2 * columns.birth_month[row]) // 24
+    signs = (columns.status[row] & SIGNS) != 0
+    value = rules.perceived_value(
+        outlook.fair[plan, sex, age],
+        outlook.fair_signs[plan, sex, age],
+        columns.frailty[row] / FRAILTY_UNIT,
+        signs,
+        outlook.information,
+        outlook.signs_weight,
+    )
+    willingness = rules.willingness_to_pay(value, columns.premium[row] / LOG_UNIT, outlook.trust)
+    insurable = not signs and (columns.body[row] & CHRONICALLY_ILL) == 0
+    return rules.reservation_price(willingness, outlook.insurer[plan, sex, age], insurable)
+
+
+@compiled
+def risk_units(columns: Columns, row: int, outlook: Outlook) -> int:
+    """Own incidence per person-year, in 1 / RISK_UNIT."""
+    age = (outlook.half_month - 2 * columns.birth_month[row]) // 24
+    risk = rules.own_risk(
+        outlook.incidence[columns.body[row] & MALE, age],
+        columns.frailty[row] / FRAILTY_UNIT,
+        (columns.status[row] & SIGNS) != 0,
+        outlook.blue,
+        outlook.signs_risk,
+    )
+    return np.int64(risk * RISK_UNIT)
+
+
+@compiled
+def set_clock(columns: Columns, row: int, outlook: Outlook) -> None:
+    """Draw when this person next decides, on the public clock of the place where they now stand."""
+    place = columns.status[row] & PLACE_MASK
+    rate = columns.attention[row] if is_member(place) else columns.adoption[row]
+    if place == OUT or rate == NO_RATE:
+        columns.clock[row] = np.inf
+        return
+    u = luck.draw(outlook.seed, luck.CLOCK, row, outlook.period + 1)
+    columns.clock[row] = rules.next_notice(outlook.readings[place], rate / LOG_UNIT, u)
+
+
+@compiled
+def move(columns: Columns, row: int, place: int, outlook: Outlook, rolls: np.ndarray) -> None:
+    """Bring a person to a place: off one roll, onto another, with a new clock."""
+    count(rolls, columns, row, outlook.period, outlook.wait, -1)
+    columns.status[row] = (columns.status[row] & ~np.uint8(PLACE_MASK)) | np.uint8(place)
+    count(rolls, columns, row, outlook.period, outlook.wait, 1)
+    set_clock(columns, row, outlook)
+
+
+@compiled
+def consider_staying(columns: Columns, row: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
+    """A member looks at the bill, and stays or leaves."""
+    plan = (columns.status[row] & PLACE_MASK) - GENERAL
+    tally[plan, NOTICED] += 1
+    u = luck.draw(outlook.seed, luck.STAY, row, outlook.period)
+    worth = reservation(columns, row, plan, outlook)
+    if rules.accepts(worth, outlook.price[plan], outlook.stay_temperature, u):
+        set_clock(columns, row, outlook)
+        return
+    tally[plan, LEFT_PLAN] += 1
+    tally[plan, LEAVER_RISK] += risk_units(columns, row, outlook)
+    move(columns, row, LEFT, outlook, rolls)
+
+
+@compiled
+def consider_joining(columns: Columns, row: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
+    """Someone outside hears of the pool, or thinks of it again, and joins or does not."""
+    place = columns.status[row] & PLACE_MASK
+    body = columns.body[row]
+    plan = plan_for(outlook.half_month - 2 * columns.birth_month[row], body, outlook)
+    if plan < 0 or not outlook.open[plan]:
+        door = AWARE if plan < 0 else BARRED
+        move(columns, row, LEFT if place == LEFT else door, outlook, rolls)
+        return
+    tally[plan, CONSIDERED] += 1
+    worth = reservation(columns, row, plan, outlook)
+    u = luck.draw(outlook.seed, luck.JOIN, row, outlook.period)
+    accepted = rules.accepts(worth, outlook.price[plan] + outlook.hassle, outlook.join_temperature, u)
+    signs = (columns.status[row] & SIGNS) != 0
+    u = luck.draw(outlook.seed, luck.CONCEAL, row, outlook.period)
+    answer = rules.conceals(signs, outlook.concealment, outlook.screening[plan], u)
+    gated = outlook.gate and plan == 0 and (body & LOW_CREDIT) != 0
+    where = rules.enrols(GENERAL + plan, gated, accepted, answer)
+    if is_member(where):
+        count(rolls, columns, row, outlook.period, outlook.wait, -1)
+        columns.joined[row] = outlook.period
+        concealed = CONCEALED if answer == 1 else 0
+        columns.status[row] = np.uint8(where) | (columns.status[row] & np.uint8(SIGNS)) | np.uint8(concealed)
+        count(rolls, columns, row, outlook.period, outlook.wait, 1)
+        set_clock(columns, row, outlook)
+        tally[plan, JOINED] += 1
+        tally[plan, JOINER_RISK] += risk_units(columns, row, outlook)
+        return
+    if accepted and answer == 2:
+        tally[plan, TURNED_AWAY] += 1
+    move(columns, row, LEFT if place == LEFT and where != BARRED else where, outlook, rolls)
+
+
+@compiled
+def turn_sixty(columns: Columns, row: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
+    """A member of a plan for the younger ages out, and may go on in the seniors' plan without a health check."""
+    place = columns.status[row] & PLACE_MASK
+    if place != GENERAL and place != CHRONIC:
+        return
+    tally[place - GENERAL, AGED_OUT] += 1
+    seniors = SENIORS - GENERAL
+    where = AWARE
+    if outlook.open[seniors]:
+        u = luck.draw(outlook.seed, luck.JOIN, row, outlook.period)
+        worth = reservation(columns, row, seniors, outlook)
+        if rules.accepts(worth, outlook.price[seniors], outlook.join_temperature, u):
+            where = SENIORS
+            tally[seniors, JOINED] += 1
+            tally[seniors, TRANSFERRED_IN] += 1
+            tally[seniors, JOINER_RISK] += risk_units(columns, row, outlook)
+    move(columns, row, where, outlook, rolls)
+
+
+@compiled
+def _befall(
+    columns: Columns,
+    rows: np.ndarray,
+    events: np.ndarray,
+    outlook: Outlook,
+    rolls: np.ndarray,
+    tally: np.ndarray,
+    ill: Illness,
+) -> int:
+    """Let fate befall these people in turn; returns the number of members who fell ill, entered in `ill`."""
+    cases = 0
+    for k in range(rows.size):
+        row = np.int64(rows[k])
+        event = events[k]
+        status = columns.status[row]
+        place = status & PLACE_MASK
+        if event == SIGNS_APPEAR or event == SIGNS_PASS:
+            count(rolls, columns, row, outlook.period, outlook.wait, -1)
+            columns.status[row] = status ^ np.uint8(SIGNS)
+            count(rolls, columns, row, outlook.period, outlook.wait, 1)
+        elif event == FALL_ILL or event == DIE:
+            if is_member(place):
+                tally[place - GENERAL, ILL if event == FALL_ILL else DIED] += 1
+                if event == FALL_ILL:
+                    ill.row[cases] = row
+                    ill.plan[cases] = place - GENERAL
+                    ill.joined[cases] = columns.joined[row]
+                    ill.concealed[cases] = (status & CONCEALED) != 0
+                    cases += 1
+            move(columns, row, OUT, outlook, rolls)
+        else:
+            turn_sixty(columns, row, outlook, rolls, tally)
+    return cases
+
+
+@compiled
+def _decide_block(
+    columns: Columns, first: int, last: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray
+) -> None:
+    """Let those rows of a block decide whose own reading the public clock has passed."""
+    for row in range(first, last):
+        place = columns.status[row] & PLACE_MASK
+        if columns.clock[row] <= outlook.readings[place]:
+            if is_member(place):
+                consider_staying(columns, row, outlook, rolls, tally)
+            else:
+                consider_joining(columns, row, outlook, rolls, tally)
+
+
+@compiled_parallel
+def _decide(columns: Columns, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
+    """The pass: everyone whose time has come decides; `rolls` and `tally` have one layer per thread."""
+    people = columns.status.size
+    for block in numba.prange((people + BLOCK - 1) // BLOCK):
+        thread = numba.get_thread_id()
+        last = min(people, (block + 1) * BLOCK)
+        _decide_block(columns, block * BLOCK, last, outlook, rolls[thread], tally[thread])
+
+
+@compiled
+def enter_everybody(columns: Columns, period: int, wait: int, rolls: np.ndarray) -> None:
+    """Write the rolls from the columns, at the launch."""
+    for row in range(columns.status.size):
+        count(rolls, columns, row, period, wait, 1)
+
+
+class Crowd:
+    """The driver that runs every row through the rules in one compiled pass."""
+
+    def __init__(self, population: Population, rolls: np.ndarray) -> None:
+        self.population = population
+        self.rolls = rolls
+        self._layers = np.zeros((numba.config.NUMBA_NUM_THREADS, *rolls.shape), dtype=np.int64)
+
+    def decide(self, outlook: Outlook, tally: np.ndarray) -> None:
+        """Hear and join, notice and leave: adds to `tally`, shape (plans, TALLIES)."""
+        tallies = np.zeros((len(self._layers), *tally.shape), dtype=np.int64)
+        _decide(self.population.columns, outlook, self._layers, tallies)
+        for layer, counted in zip(self._layers, tallies, strict=True):
+            self.rolls += layer
+            tally += counted
+            layer[:] = 0
+
+    def befall(self, outlook: Outlook, tally: np.ndarray) -> Illness:
+        """Age and fall ill: the events of this period, in row order."""
+        fate = self.population.fate
+        events = slice(fate.start[outlook.period], fate.start[outlook.period + 1])
+        size = events.stop - events.start
+        ill = Illness(*(np.empty(size, dtype=t) for t in ("int64", "int64", "int64", "bool")))
+        cases = _befall(
+            self.population.columns, fate.row[events], fate.event[events], outlook, self.rolls, tally, ill
+        )
+        return Illness(*(column[:cases] for column in ill))

@@ -1,0 +1,66 @@
+"""Insurer: the commercial alternative, which underwrites and prices by age.
+
+The real one was Ant Insurance, a licensed agent: the insurer bears the risk, refuses those with known illness and
+prices by age. At the closing it took members over without a health check or a wait.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import mesa
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from agents import luck, rules
+from agents.compiled import compiled_parallel
+from agents.outlook import Outlook
+from agents.population import FRAILTY_UNIT, GENERAL, LOG_UNIT, MALE, PLACE_MASK, SIGNS, Columns, is_member
+
+
+@compiled_parallel
+def _take_over(columns: Columns, outlook: Outlook, loading: float) -> int:
+    """How many members accept the replacement at (1 + loading) times the fair price of their age."""
+    taken = 0
+    for row in numba.prange(columns.status.size):
+        place = columns.status[row] & PLACE_MASK
+        if is_member(place):
+            plan = place - GENERAL
+            sex = columns.body[row] & MALE
+            age = (outlook.half_month - 2 * columns.birth_month[row]) // 24
+            value = rules.perceived_value(
+                outlook.fair[plan, sex, age],
+                outlook.fair_signs[plan, sex, age],
+                columns.frailty[row] / FRAILTY_UNIT,
+                (columns.status[row] & SIGNS) != 0,
+                outlook.information,
+                outlook.signs_weight,
+            )
+            worth = rules.willingness_to_pay(value, columns.premium[row] / LOG_UNIT, outlook.trust)
+            price = (1.0 + loading) * outlook.fair[plan, sex, age]
+            u = luck.draw(outlook.seed, luck.TAKEOVER, row, outlook.period)
+            if rules.accepts(worth, price, outlook.join_temperature, u):
+                taken += 1
+    return taken
+
+
+class Insurer(mesa.Agent):  # type: ignore[misc]
+    """The alternative outside the pool."""
+
+    if TYPE_CHECKING:
+        model: Any
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self.loading = float(model.scenario.insurer_loading)
+        self.taken_over = 0
+        """Real people who moved to the replacement at the closing."""
+
+    def premiums(self, fair: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Yearly premium for the cover of each plan, for people of average risk, yuan; same shape as `fair`."""
+        return (1 + self.loading) * fair
+
+    def take_over(self, outlook: Outlook, loading: float) -> int:
+        """Offer the replacement to every member: no health check, no wait. Returns real people."""
+        rows = _take_over(self.model.population.columns, outlook, loading)
+        self.taken_over = round(rows * self.model.population.scale)
+        return self.taken_over

@@ -1,0 +1,143 @@
+"""The people: one column per attribute, one row per person, for ever.
+
+The rows are the *potential* members. Joining and leaving change a row's status; no row is added or removed, so
+the row number is the person.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.compiled import compiled
+
+# Where a person stands towards the pool: the low three bits of `status`.
+UNAWARE = 0
+"""Has not heard of any plan."""
+AWARE = 1
+"""Heard, and stayed outside: not convinced, not eligible yet, or stopped by the questionnaire."""
+BARRED = 2
+"""Came to a closed door: a credit score below the gate, or a plan that has not opened."""
+GENERAL = 3
+SENIORS = 4
+CHRONIC = 5
+LEFT = 6
+"""Was a member, and may come back."""
+OUT = 7
+"""Ill or dead: can neither join nor stay."""
+PLACES = ("unaware", "aware", "barred", "general", "seniors", "chronic", "left", "out")
+PLAN_NAMES = ("general", "seniors", "chronic")
+PLACE_MASK = 7
+# The other bits of `status`.
+SIGNS = 8
+"""Has warning signs, known to the person alone."""
+CONCEALED = 16
+"""Joined by concealing warning signs."""
+
+# Bits of `body`.
+MALE = 1
+CHRONICALLY_ILL = 2
+LOW_CREDIT = 4
+
+NEVER = 255
+"""A period beyond every horizon."""
+FRAILTY_UNIT = 4096
+"""`frailty` is stored in steps of 1/4096, so that sums over people are integers and exact."""
+LOG_UNIT = 2048
+"""Logarithmic traits are stored in steps of 1/2048."""
+NO_RATE = -32768
+"""A logarithmic rate of this value means: never."""
+
+
+class Column(NamedTuple):
+    """One attribute of every person."""
+
+    dtype: str
+    meaning: str
+
+
+COLUMNS = {
+    "birth_month": Column("int16", "month of birth, counted from January 1900 = 0"),
+    "body": Column("uint8", "bits: male, chronically ill, credit score below the gate"),
+    "frailty": Column("uint16", "own risk relative to age and sex, in 1/4096, mean about 1"),
+    "premium": Column("int16", "ln(1 + premium over fair value that they would pay), in 1/2048"),
+    "adoption": Column("int16", "ln of how readily they hear and reconsider, relative to others, in 1/2048"),
+    "attention": Column("int16", "ln of how readily they notice a bill, relative to others, in 1/2048; -32768: never"),
+    "signs": Column("uint8", "fate: period of first warning signs (0 where they stand at the launch), 255 never"),
+    "illness": Column("uint8", "fate: period of critical illness, 255 never within the horizon"),
+    "death": Column("uint8", "fate: period of death from another cause, 255 never within the horizon"),
+    "status": Column("uint8", "place (three bits), has warning signs, joined by concealing"),
+    "joined": Column("uint8", "period of the last joining, 255 never"),
+    "clock": Column("float32", "reading of the public clock of their place at which they next decide"),
+}
+BYTES_PER_PERSON = sum(np.dtype(column.dtype).itemsize for column in COLUMNS.values())
+
+
+class Columns(NamedTuple):
+    """The arrays themselves, shape (people,) each, in the form that compiled code takes; see `COLUMNS`."""
+
+    birth_month: NDArray[np.int16]
+    body: NDArray[np.uint8]
+    frailty: NDArray[np.uint16]
+    premium: NDArray[np.int16]
+    adoption: NDArray[np.int16]
+    attention: NDArray[np.int16]
+    signs: NDArray[np.uint8]
+    illness: NDArray[np.uint8]
+    death: NDArray[np.uint8]
+    status: NDArray[np.uint8]
+    joined: NDArray[np.uint8]
+    clock: NDArray[np.float32]
+
+
+class Fate(NamedTuple):
+    """What happens to people whatever the pool does, sorted by period and then by row.
+
+    `start[t]:start[t + 1]` are the events of period t, shape of `start` (periods + 1,).
+    """
+
+    start: NDArray[np.int64]
+    row: NDArray[np.uint32]
+    event: NDArray[np.uint8]
+
+
+# Events of fate.
+SIGNS_APPEAR = 1
+SIGNS_PASS = 2
+FALL_ILL = 3
+DIE = 4
+TURN_SIXTY = 5
+
+
+@dataclass(frozen=True)
+class Population:
+    """The potential members and their fate. `scale` is the number of real people per row."""
+
+    columns: Columns
+    fate: Fate
+    scale: float
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return int(self.columns.status.size)
+
+    def places(self) -> NDArray[np.int64]:
+        """Number of rows in each place, shape (8,), in the order of `PLACES`."""
+        return np.bincount(self.columns.status & PLACE_MASK, minlength=len(PLACES))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by columns and fate."""
+        return sum(column.nbytes for column in (*self.columns, *self.fate))
+
+
+def empty_columns(rows: int) -> Columns:
+    """Columns for this many people, not yet filled."""
+    return Columns(*(np.empty(rows, dtype=column.dtype) for column in COLUMNS.values()))
+
+
+@compiled
+def is_member(place: int) -> bool:
+    """Whether this place is a plan."""
+    return GENERAL <= place <= CHRONIC

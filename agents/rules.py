@@ -1,0 +1,112 @@
+"""What a person perceives and decides.
+
+Pure scalar functions: state and draws in, decision out. No clock, no generator, no model inside. They are
+compiled, and called by the crowd for every row and by `Member` for one. Money is in yuan per year, risks are
+per person-year, draws are uniform on (0, 1).
+"""
+
+import math
+
+from agents.compiled import compiled
+from agents.population import AWARE, BARRED
+
+
+@compiled
+def next_notice(reading: float, log_rate: float, u: float) -> float:
+    """The reading of a public clock at which a person next decides.
+
+    The clock shows the summed intensity of what calls for attention; a person with relative rate r meets it as a
+    Poisson process of that intensity times r. Waiting for the integrated intensity to grow by an exponential
+    variate is the same as drawing each period with probability 1 - exp(-r x increase), and needs one draw per
+    decision instead of one per period.
+    """
+    return reading - math.log(u) * math.exp(-log_rate)
+
+
+@compiled
+def perceived_value(
+    fair: float, fair_signs: float, frailty: float, signs: bool, information: float, signs_weight: float
+) -> float:
+    """What cover is worth to a person who is neutral to risk, yuan per year.
+
+    `fair` is expected benefit at the average risk of their age and sex, `fair_signs` what known warning signs add
+    to it. `information` 0: people think they are average; 1: they know their own frailty.
+    """
+    value = fair * (1.0 - information + information * frailty)
+    if signs:
+        value += signs_weight * fair_signs
+    return value
+
+
+@compiled
+def willingness_to_pay(value: float, log_premium: float, trust: float) -> float:
+    """(1 + premium) x perceived value x trust, yuan per year: the textbook form."""
+    return math.exp(log_premium) * value * trust
+
+
+@compiled
+def reservation_price(willingness: float, insurer_price: float, insurable: bool) -> float:
+    """The most a person pays here: no more than the insurer asks for the same cover, where they could get it."""
+    if insurable and insurer_price < willingness:
+        return insurer_price
+    return willingness
+
+
+@compiled
+def accepts(reservation: float, price: float, temperature: float, u: float) -> bool:
+    """Whether they take cover at this price: a logit in the logarithm of value over price.
+
+    `temperature` 0 is the cut-off rule of the textbook: accept whenever the reservation price covers the price.
+    """
+    if price <= 0.0:
+        return True
+    if reservation <= 0.0:
+        return False
+    if temperature <= 0.0:
+        return reservation >= price
+    return u * (1.0 + math.exp(-math.log(reservation / price) / temperature)) < 1.0
+
+
+@compiled
+def conceals(signs: bool, concealment: float, screening: float, u: float) -> int:
+    """How the questionnaire ends: 0 nothing to tell or nothing asked, 1 concealed signs, 2 turned away."""
+    if not signs or u >= screening:
+        return 0
+    return 1 if u < concealment * screening else 2
+
+
+@compiled
+def enrols(place: int, gated: bool, accepted: bool, questionnaire: int) -> int:
+    """Where someone who considered this plan ends up: in it, before a closed door, or outside."""
+    if not accepted or questionnaire == 2:
+        return AWARE
+    if gated:
+        return BARRED
+    return place
+
+
+@compiled
+def own_risk(incidence: float, frailty: float, signs: bool, blue: float, signs_risk: float) -> float:
+    """Incidence per person-year given all that is true of a person now.
+
+    `blue` is the share of incidence that strikes without warning; with signs, the risk is that of the signs.
+    """
+    return signs_risk if signs else blue * incidence * frailty
+
+
+@compiled
+def files_claim(covered: bool, filing_share: float, u: float) -> bool:
+    """Whether an illness becomes a claim."""
+    return covered and u < filing_share
+
+
+@compiled
+def refused_share(concealed: bool, detection: float, terms_refusal: float) -> float:
+    """The probability that the reviewer refuses: an illness that does not meet the terms, or concealed signs found."""
+    return terms_refusal + (1.0 - terms_refusal) * detection if concealed else terms_refusal
+
+
+@compiled
+def refused(concealed: bool, detection: float, terms_refusal: float, u: float) -> bool:
+    """Whether the reviewer refuses."""
+    return u < refused_share(concealed, detection, terms_refusal)

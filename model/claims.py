@@ -1,0 +1,230 @@
+"""From illness to payment: diagnosis, filing after a lag, the queue, review, and refusal.
+
+A case stands for `people` real claims. Sampled cases are the members who fell ill; expected claims are the risk of
+all who are covered, by plan, kind and age group, and go through the same lag, queue and review. Cases are reviewed
+in the order in which they were filed.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import gamma
+
+from agents import luck, rules
+from agents.compiled import compiled
+from agents.crowd import Illness
+from agents.population import FRAILTY_UNIT, MALE, PLAN_NAMES, Columns
+from agents.rolls import WELL_FRAILTY, WITH_SIGNS, covered_of_plan, waiting_of_plan
+from model.health import ACCIDENT, KINDS, Health
+
+LONGEST_LAG = 12
+"""Half-months: a claim is due within 180 days of diagnosis."""
+LAG_SHAPE = 2.0
+"""Shape of the gamma distribution of the lag: assumed."""
+NO_PERSON = -1
+
+
+class Cases(NamedTuple):
+    """Claims at any stage, shape (cases,) each."""
+
+    due: NDArray[np.int64]
+    """Period in which the claim is filed."""
+    row: NDArray[np.int64]
+    """The claimant's row, -1 for expected claims."""
+    plan: NDArray[np.int64]
+    age: NDArray[np.float64]
+    """Age at diagnosis, in years."""
+    benefit: NDArray[np.float64]
+    """Yuan a claim."""
+    refused: NDArray[np.bool_]
+    """What the review will find."""
+    people: NDArray[np.float64]
+    """Real claims: whole numbers where cases are sampled."""
+
+    def only(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Cases":
+        """Some of the cases."""
+        return Cases(*(column[which] for column in self))
+
+
+NO_CASES = Cases(
+    *(np.empty(0, dtype=t) for t in ("int64", "int64", "int64", "float64", "float64", "bool", "float64"))
+)
+
+
+def join(*parts: Cases) -> Cases:
+    """All cases of these parts, in this order."""
+    return Cases(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+class Terms(NamedTuple):
+    """What decides the course of a claim this period, in the form that compiled code takes."""
+
+    seed: int
+    period: int
+    half_month: int
+    wait: int
+    scale: float
+    benefits: NDArray[np.float64]
+    """Yuan by plan, age and kind, shape (plans, 106, 5)."""
+    filing_share: NDArray[np.float64]
+    lags: NDArray[np.float64]
+    """Probability of each lag in half-months, shape (13,)."""
+    detection: float
+    terms_refusal: float
+
+
+def lag_distribution(mean_months: float) -> NDArray[np.float64]:
+    """Probability of filing 0, 1, .. 12 half-months after diagnosis, shape (13,)."""
+    if mean_months == 0:
+        return np.eye(LONGEST_LAG + 1)[0]
+    upper = gamma.cdf(np.arange(1, LONGEST_LAG + 2), LAG_SHAPE, scale=2 * mean_months / LAG_SHAPE)
+    return np.diff(upper / upper[-1], prepend=0.0)
+
+
+@compiled
+def _fate_of_cases(columns: Columns, ill: Illness, kinds: np.ndarray, terms: Terms, cases: Cases) -> int:
+    """Enter those of the ill who will file in `cases`; returns their number."""
+    filed = 0
+    last = np.cumsum(terms.lags)
+    share = np.cumsum(kinds[0, 0])
+    for k in range(ill.row.size):
+        row, plan = ill.row[k], ill.plan[k]
+        sex = columns.body[row] & MALE
+        months = (terms.half_month - 2 * columns.birth_month[row]) / 2
+        age = np.int64(months // 12)
+        share[:] = np.cumsum(kinds[sex, age])
+        u = luck.draw(terms.seed, luck.KIND, row, terms.period)
+        kind = min(np.searchsorted(share, u, side="right"), len(KINDS) - 1)
+        covered = kind == ACCIDENT or terms.period - ill.joined[k] >= terms.wait
+        benefit = terms.benefits[plan, age, kind]
+        u = luck.draw(terms.seed, luck.FILE, row, terms.period)
+        if benefit <= 0.0 or not rules.files_claim(covered, terms.filing_share[plan], u):
+            continue
+        u = luck.draw(terms.seed, luck.LAG, row, terms.period)
+        lag = min(np.searchsorted(last, u, side="right"), LONGEST_LAG)
+        u = luck.draw(terms.seed, luck.REVIEW, row, terms.period)
+        cases.due[filed] = terms.period + lag
+        cases.row[filed] = row
+        cases.plan[filed] = plan
+        cases.age[filed] = months / 12.0
+        cases.benefit[filed] = benefit
+        cases.refused[filed] = rules.refused(ill.concealed[k], terms.detection, terms.terms_refusal, u)
+        cases.people[filed] = terms.scale
+        filed += 1
+    return filed
+
+
+def sampled_cases(columns: Columns, ill: Illness, health: Health, terms: Terms) -> Cases:
+    """The claims of the members who fell ill this period, in row order."""
+    size = ill.row.size
+    cases = Cases(*(np.empty(size, dtype=column.dtype) for column in NO_CASES))
+    filed = _fate_of_cases(columns, ill, health.kinds, terms, cases)
+    return cases.only(slice(filed))
+
+
+def expected_cases(rolls: NDArray[np.int64], health: Health, terms: Terms) -> Cases:
+    """The claims to be expected this period from all who are covered, spread over their lags.
+
+    Reads the rolls as they stand before fate befalls anyone this period.
+    """
+    half_months = terms.half_month - 2 * np.arange(rolls.shape[2])
+    ages = np.clip(half_months // 24, 0, health.incidence.shape[1] - 1)
+    well = -np.expm1(-health.incidence[:, ages] * health.kappa / 24) * health.blue_exit
+    with_signs = health.signs_exit * health.true_alarm
+    alive = np.exp(-health.mortality[:, ages] / 24)
+    kinds = health.kinds[:, ages]
+    parts = []
+    for plan in range(len(PLAN_NAMES)):
+        for rolled, insured in ((covered_of_plan, slice(None)), (waiting_of_plan, slice(ACCIDENT, None))):
+            people = rolled(rolls, plan)
+            ill = alive * (well * people[..., WELL_FRAILTY] / FRAILTY_UNIT + with_signs * people[..., WITH_SIGNS])
+            claims = terms.scale * terms.filing_share[plan] * ill[..., np.newaxis] * kinds
+            benefits = terms.benefits[plan, ages]
+            for concealed in range(2):
+                for kind in range(len(KINDS))[insured]:
+                    filed = np.where(benefits[:, kind] > 0, claims[concealed, :, :, kind], 0.0).sum(axis=0)
+                    parts += _by_benefit(filed, benefits[:, kind], half_months / 24, plan, bool(concealed), terms)
+    return join(NO_CASES, *parts)
+
+
+def _by_benefit(
+    filed: NDArray[np.float64],
+    benefits: NDArray[np.float64],
+    ages: NDArray[np.float64],
+    plan: int,
+    concealed: bool,
+    terms: Terms,
+) -> list[Cases]:
+    """Expected claims by birth month, gathered into cases of one benefit, outcome and lag."""
+    parts = []
+    chance = rules.refused_share(concealed, terms.detection, terms.terms_refusal)
+    lags = np.arange(terms.lags.size)
+    for benefit in np.unique(benefits[filed > 0]):
+        here = benefits == benefit
+        claims = filed[here].sum()
+        age = (filed[here] @ ages[here]) / claims
+        for refused, share in ((False, 1 - chance), (True, chance)):
+            if claims * share > 0:
+                parts.append(
+                    Cases(
+                        terms.period + lags,
+                        np.full(lags.size, NO_PERSON),
+                        np.full(lags.size, plan),
+                        np.full(lags.size, age),
+                        np.full(lags.size, benefit),
+                        np.full(lags.size, refused),
+                        claims * share * terms.lags,
+                    )
+                )
+    return parts
+
+
+class Docket:
+    """The cases under way: diagnosed but not filed, and filed but not reviewed."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.diagnosed = NO_CASES
+        self.waiting = NO_CASES
+
+    @property
+    def owed(self) -> float:
+        """Yuan of aid that the cases under way will be granted."""
+        return float(sum(c.benefit[~c.refused] @ c.people[~c.refused] for c in (self.diagnosed, self.waiting)))
+
+    def enter(self, cases: Cases) -> None:
+        """Take in new diagnoses."""
+        self.diagnosed = join(self.diagnosed, cases)
+
+    def file(self, period: int, postponed: float) -> Cases:
+        """The cases filed this period, which join the queue; a share of those due is put off to the next."""
+        due = self.diagnosed.due <= period
+        now, later = self.diagnosed.only(due), self.diagnosed.only(~due)
+        if postponed > 0 and now.due.size:
+            put_off = luck.draw_each(self.seed, luck.POSTPONE, now.row, period) < postponed
+            expected = now.row == NO_PERSON
+            put_off[expected] = True
+            delayed = now.only(put_off)
+            delayed = delayed._replace(
+                due=delayed.due * 0 + period + 1,
+                people=np.where(delayed.row == NO_PERSON, delayed.people * postponed, delayed.people),
+            )
+            part = now.only(expected)
+            part = part._replace(people=part.people * (1 - postponed))
+            now = join(now.only(~put_off), part)
+            later = join(later, delayed)
+        self.diagnosed = later
+        order = np.lexsort((now.row, now.plan))
+        now = now.only(order)
+        self.waiting = join(self.waiting, now)
+        return now
+
+    def review(self, capacity: float) -> Cases:
+        """The cases decided this period: first filed, first reviewed, as many claims as capacity allows."""
+        before = np.concatenate([[0.0], np.cumsum(self.waiting.people)[:-1]]) if self.waiting.due.size else np.empty(0)
+        decided = np.clip(capacity - before, 0.0, self.waiting.people)
+        done = self.waiting._replace(people=decided).only(decided > 0)
+        rest = self.waiting.people - decided
+        self.waiting = self.waiting._replace(people=rest).only(rest > 0)
+        return done

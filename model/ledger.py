@@ -1,0 +1,48 @@
+"""Money, in integer fen (1/100 yuan): accounts, transfers, and what is owed."""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+MEMBERS = "members"
+PATIENTS = "patients"
+PLATFORM = "platform"
+
+
+def pool(plan: str) -> str:
+    """The account of a plan: what rounding has left, carried to the next settlement."""
+    return f"pool of {plan}"
+
+
+class Transfer(NamedTuple):
+    """A payment that was made."""
+
+    period: int
+    source: str
+    target: str
+    fen: int
+    reason: str
+
+
+class Ledger:
+    """Balances in fen since the launch; they sum to zero, always. Negative: has paid more than received."""
+
+    def __init__(self) -> None:
+        self.balances: defaultdict[str, int] = defaultdict(int)
+        self.transfers: list[Transfer] = []
+
+    def transfer(self, period: int, source: str, target: str, fen: int, reason: str) -> None:
+        """Move an amount from one account to another.
+
+        Raises:
+            ValueError: if the amount is negative or not in whole fen.
+        """
+        if fen != int(fen) or fen < 0:
+            raise ValueError(f"cannot transfer {fen} fen for {reason}: a whole amount from 0 on is needed")
+        if fen:
+            self.balances[source] -= int(fen)
+            self.balances[target] += int(fen)
+            self.transfers.append(Transfer(period, source, target, int(fen), reason))
+
+    def total(self, reason: str, period: int | None = None) -> int:
+        """Fen moved for a reason, in one period or in all."""
+        return sum(t.fen for t in self.transfers if t.reason == reason and period in {None, t.period})

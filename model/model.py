@@ -1,0 +1,418 @@
+"""MutualAidModel: the phases of a period, in order.
+
+A Mesa model like any other: `step`, `DataCollector`, `mesa.batch_run` and `SolaraViz` work on it unchanged.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from typing import Any
+
+import mesa
+import numpy as np
+import pandas as pd
+
+from agents.crowd import (
+    AGED_OUT,
+    CONSIDERED,
+    DIED,
+    ILL,
+    JOINED,
+    JOINER_RISK,
+    LEAVER_RISK,
+    LEFT_PLAN,
+    NOTICED,
+    RISK_UNIT,
+    TALLIES,
+    TRANSFERRED_IN,
+    TURNED_AWAY,
+    Crowd,
+    enter_everybody,
+)
+from agents.insurer import Insurer
+from agents.member import Member, as_illness
+from agents.outlook import Outlook
+from agents.platform import FEN, Platform, Settlement
+from agents.population import (
+    AWARE,
+    BARRED,
+    CHRONIC,
+    GENERAL,
+    LEFT,
+    PLACES,
+    PLAN_NAMES,
+    UNAWARE,
+    Population,
+)
+from agents.regulator import Regulator
+from agents.rolls import NONMEMBERS, empty_rolls, end_waits, members_of_plan
+from model import calendar, measures, memory
+from model.claims import Cases, Docket, Terms, expected_cases, lag_distribution, sampled_cases
+from model.events import CLOSING_ANNOUNCED, Event, events_in, in_covid
+from model.health import health
+from model.ledger import Ledger
+from model.plans import GATE_FALLS, WAIVED_JOINERS, WAIVED_SHARES, WAIVER_YEAR, fair_values, plans
+from model.scenario import Scenario
+from model.synthesis import synthesize
+
+DRIVERS = ("crowd", "agents")
+PLANS = len(PLAN_NAMES)
+
+
+def _read(model: "MutualAidModel", plan: int, name: str) -> float:
+    """The last value of a measure; before the first period nothing has happened."""
+    return float(model.records[-PLANS + plan][name]) if model.records else 0.0
+
+
+def _read_total(model: "MutualAidModel", name: str) -> float:
+    return sum(_read(model, plan, name) for plan in range(PLANS))
+
+
+class MutualAidModel(mesa.Model):  # type: ignore[misc]
+    """A mutual-aid platform with three plans and the people who could join them.
+
+    Args:
+        scenario: all parameters; the default scenario if none is given.
+        rng: the seed; the scenario's own if none is given.
+        driver: `crowd` runs all rows in one compiled pass; `agents` makes a Mesa agent of every row and steps them
+            in shuffled order, with the same results bit for bit (for some thousand rows).
+        population: people made elsewhere, instead of those of the scenario.
+        overrides: parameters that differ from the scenario.
+
+    Raises:
+        ScenarioError: for parameters that are not allowed, or a population that does not fit into memory.
+    """
+
+    PHASES = (
+        ("hear and join, notice and leave", "_decide"),
+        ("age and fall ill", "_befall"),
+        ("file and review claims", "_review"),
+        ("settle and publish", "_settle"),
+        ("news and trust", "_hear_news"),
+        ("record", "_record"),
+    )
+
+    def __init__(
+        self,
+        scenario: Scenario | None = None,
+        *,
+        rng: int | str | None = None,
+        driver: str = "crowd",
+        population: Population | None = None,
+        **overrides: Any,
+    ) -> None:
+        chosen = (Scenario() if scenario is None else scenario).replace(rng=rng, **overrides)
+        if driver not in DRIVERS:
+            raise ValueError(f"driver = {driver!r} is not allowed: {' or '.join(DRIVERS)}")
+        if population is None:
+            memory.check(chosen)
+        super().__init__(scenario=chosen)
+        self.health = health(chosen)
+        self.plans = plans(chosen)
+        self.ledger = Ledger()
+        self.docket = Docket(chosen.seed)
+        self.population = synthesize(chosen) if population is None else population
+        self.rolls = empty_rolls(chosen.wait_periods)
+        enter_everybody(self.population.columns, -1, chosen.wait_periods, self.rolls)
+        self.platform = Platform(self, plans=self.plans, docket=self.docket, ledger=self.ledger)
+        self.insurer = Insurer(self)
+        self.regulator = Regulator(self)
+        self.trust = 1.0
+        self.bad_news = 0.0
+        self.closing = False
+        self.readings = np.zeros(len(PLACES))
+        self.records: list[dict[str, Any]] = []
+        self.tally = np.zeros((PLANS, TALLIES), dtype=np.int64)
+        self.diagnosed: list[tuple[int, int, int, bool]] = []
+        self._period = 0
+        self.outlook = self._look_around()
+        self.driver = driver
+        if driver == "crowd":
+            self._crowd = Crowd(self.population, self.rolls)
+        else:
+            Member.create_agents(self, len(self.population), np.arange(len(self.population)))
+        self._lags = lag_distribution(chosen.lag_months)
+        self.datacollector = mesa.DataCollector(model_reporters=_reporters())
+
+    @property
+    def period(self) -> int:
+        """The period that the next step will simulate: 0 at the launch."""
+        return len(self.records) // PLANS
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row per period and plan; columns: period, date, plan, and every measure (`model/measures.py`)."""
+        return pd.DataFrame(self.records, columns=["period", "date", "plan", *measures.MEASURES])
+
+    def describe(self) -> str:
+        """The phases of a period, in order."""
+        return "\n".join(f"{number}. {what}" for number, (what, _) in enumerate(self.PHASES, start=1))
+
+    def step(self) -> None:
+        """One period, up to and including its settlement."""
+        self._period = self.period
+        for _, phase in self.PHASES:
+            getattr(self, phase)()
+        if self._period + 1 >= self.scenario.periods:
+            self.running = False
+
+    def run(self, progress: Callable[[int], None] | None = None) -> pd.DataFrame:
+        """Step until the end; `progress` is told the number of periods done. Returns the history."""
+        while self.running:
+            self.step()
+            if progress is not None:
+                progress(self.period)
+        return self.history
+
+    # The phases.
+
+    def _decide(self) -> None:
+        """People hear of the pool and join, notice their bill and leave."""
+        end_waits(self.rolls, self._period, self.scenario.wait_periods)
+        self.tally[:] = 0
+        self._advance_clocks()
+        self.outlook = self._look_around()
+        if self.driver == "crowd":
+            self._crowd.decide(self.outlook, self.tally)
+        else:
+            self.diagnosed.clear()
+            # Expected claims are those of the members who have decided and not yet met their fate.
+            self.agents_by_type[Member].shuffle_do("decide" if self.scenario.expected_claims else "step")
+
+    def _befall(self) -> None:
+        """What was fated for this period comes; the ill among the members will claim."""
+        terms = self._terms()
+        if self.scenario.expected_claims:
+            self.docket.enter(expected_cases(self.rolls, self.health, terms))
+        if self.driver == "crowd":
+            ill = self._crowd.befall(self.outlook, self.tally)
+        else:
+            if self.scenario.expected_claims:
+                self.agents_by_type[Member].shuffle_do("meet_fate")
+            ill = as_illness(self.diagnosed)
+        if not self.scenario.expected_claims:
+            self.docket.enter(sampled_cases(self.population.columns, ill, self.health, terms))
+
+    def _review(self) -> None:
+        """Claims are filed and reviewed; both slow down in the Covid months."""
+        covid = in_covid(self._period)
+        self._filed = self.docket.file(self._period, self.scenario.covid_filing if covid else 0.0)
+        self._decided = self.platform.review(self.scenario.covid_review if covid else 1.0)
+
+    def _settle(self) -> None:
+        """Each plan's approved claims are shared, paid and published."""
+        self._settlements = []
+        paid_by_platform = self.scenario.closing and calendar.debited(self._period) >= CLOSING_ANNOUNCED
+        for plan, terms in enumerate(self.plans):
+            members = self._people(members_of_plan(self.rolls, plan))
+            granted = self._decided.only((self._decided.plan == plan) & ~self._decided.refused)
+            settlement = self.platform.settle(
+                plan,
+                members,
+                granted,
+                fee_rate=terms.fee_at(max(terms.opens, calendar.published(self._period))),
+                most=self._most(plan),
+            )
+            waived = settlement.collected if paid_by_platform else self._waived(plan, settlement)
+            self.platform.collect_and_pay(self._period, plan, settlement, waived)
+            self.platform.publish(plan, settlement.share / FEN, calendar.PERIODS_PER_YEAR)
+            self.platform.paid_this_year[plan] += settlement.share
+            self._settlements.append((settlement, waived, granted))
+
+    def _hear_news(self) -> None:
+        """Events and refusals move trust; bad news makes members look."""
+        events = events_in(self._period)
+        lost = self.regulator.speak([(event.kind, event.what) for event in events])
+        lost += self._lost_by(events, "scandal", self.scenario.scandal_impact)
+        lost += self._lost_by(events, "rival", self.scenario.rival_closure_impact)
+        self.bad_news = lost
+        reviewed = self._decided.people.sum()
+        if reviewed > 0:
+            lost += self.scenario.refusal_impact * self._decided.people[self._decided.refused].sum() / reviewed
+        self.trust += self.scenario.trust_recovery * (1 - self.trust) - self.trust * min(lost, 1.0)
+        self.closing |= self.regulator.orders_closing(event.kind for event in events)
+        if self.closing and self._period == calendar.PERIODS - 1:
+            self.platform.close(self._period)
+            self.insurer.take_over(self.outlook, self.scenario.takeover_loading)
+
+    def _record(self) -> None:
+        """Write down every measure."""
+        half_month = calendar.half_month(self._period)
+        for plan in range(PLANS):
+            self.records.append(self._row(plan, half_month))
+        self.datacollector.collect(self)
+
+    # What the phases need.
+
+    def _people(self, rolls: np.ndarray) -> int:
+        return round(measures.people(rolls) * self.population.scale)
+
+    @staticmethod
+    def _lost_by(events: list[Event], kind: str, impact: float) -> float:
+        return impact * sum(event.kind == kind for event in events)
+
+    def _most(self, plan: int) -> float:
+        """Yuan that the plan's yearly cap still allows."""
+        year = calendar.published(self._period).year
+        if self._period and calendar.published(self._period - 1).year != year:
+            self.platform.paid_this_year[plan] = 0
+        if plan or year != WAIVER_YEAR:
+            return math.inf
+        return float(self.scenario.yearly_cap - self.platform.paid_this_year[plan] / FEN)
+
+    def _waived(self, plan: int, settlement: Settlement) -> int:
+        """Fen that the platform pays for those who joined in 2018: their first shares of 2019."""
+        year = calendar.published(self._period).year
+        if plan or year != WAIVER_YEAR or not settlement.share:
+            return 0
+        billed = sum(r["plan"] == PLAN_NAMES[0] and r["share_yuan"] > 0 for r in self.records)
+        if billed >= WAIVED_SHARES:
+            return 0
+        columns = self.population.columns
+        last = calendar.period_of(WAIVED_JOINERS)
+        rows = np.count_nonzero(((columns.status & 7) == GENERAL) & (columns.joined <= last))
+        return min(settlement.collected, settlement.share * round(rows * self.population.scale))
+
+    def _terms(self) -> Terms:
+        """What decides the course of a claim of this period."""
+        day = calendar.published(self._period)
+        return Terms(
+            self.scenario.seed,
+            self._period,
+            calendar.half_month(self._period),
+            self.scenario.wait_periods,
+            float(self.population.scale),
+            np.stack([plan.benefits_at(day) for plan in self.plans]),
+            np.array([plan.filing_share for plan in self.plans]),
+            self._lags,
+            self.scenario.concealment_found,
+            self.scenario.terms_refusal,
+        )
+
+    def _look_around(self) -> Outlook:
+        """What people see when they decide in this period: the world as of the last publication."""
+        scenario, period = self.scenario, self._period
+        day = calendar.published(period)
+        fair, fair_signs = zip(*(fair_values(plan, self.health, day) for plan in self.plans), strict=True)
+        price = self.platform.expected_price * (0.0 if self.closing else 1.0)
+        return Outlook(
+            seed=scenario.seed,
+            period=period,
+            half_month=calendar.half_month(period),
+            readings=self.readings.copy(),
+            fair=np.stack(fair),
+            fair_signs=np.stack(fair_signs),
+            insurer=self.insurer.premiums(np.stack(fair)),
+            incidence=self.health.incidence,
+            price=price,
+            open=np.array([plan.open_at(period) and not self.closing for plan in self.plans]),
+            youngest=np.array([plan.youngest for plan in self.plans]),
+            oldest=np.array([plan.oldest for plan in self.plans]),
+            screening=np.array([plan.screening for plan in self.plans]),
+            gate=scenario.credit_gate and day < GATE_FALLS,
+            wait=scenario.wait_periods,
+            trust=self.trust,
+            information=scenario.information,
+            signs_weight=scenario.signs_weight,
+            concealment=scenario.concealment,
+            hassle=scenario.joining_hassle,
+            join_temperature=scenario.join_temperature,
+            stay_temperature=scenario.stay_temperature,
+            blue=self.health.blue,
+            signs_risk=self.health.signs_risk,
+        )
+
+    def _advance_clocks(self) -> None:
+        """Move the public clocks on by all that calls for attention in this period."""
+        scenario, period = self.scenario, self._period
+        length = calendar.days_in(period) / calendar.DAYS_PER_PERIOD
+        again = scenario.reconsideration * length
+        members = sum(self._people(members_of_plan(self.rolls, plan)) for plan in range(PLANS))
+        told = scenario.word_of_mouth * members / (len(self.population) * self.population.scale)
+        campaign = scenario.launch_advertising * _campaign(calendar.LAUNCH, scenario.launch_weeks, period)
+        self.readings[UNAWARE] += campaign + (scenario.advertising + told) * length
+        self.readings[AWARE] += again
+        doors = (GATE_FALLS, *(plan.opens for plan in self.plans[1:]))
+        rush = sum(_campaign(day, scenario.door_weeks, period) for day in doors)
+        self.readings[BARRED] += again + scenario.door_rush * rush
+        self.readings[LEFT] += scenario.return_rate * length
+        looks = scenario.habit * length + scenario.news_attention * self.bad_news
+        self.readings[GENERAL : CHRONIC + 1] += looks + scenario.salience * self.platform.bill_rise
+
+    def _row(self, plan: int, half_month: int) -> dict[str, Any]:
+        """One plan's measures of this period."""
+        settlement, waived, granted = self._settlements[plan]
+        tally = self.tally[plan]
+        rolls = members_of_plan(self.rolls, plan)
+        terms = self.plans[plan]
+        outside = self.rolls[NONMEMBERS].copy()
+        ages = half_month - 2 * np.arange(outside.shape[1])
+        outside[:, (ages < terms.youngest) | (ages >= terms.oldest)] = 0
+
+        def flow(index: int) -> int:
+            return round(int(tally[index]) * self.population.scale)
+
+        def mean(risk: int, number: int) -> float:
+            return float(tally[risk] / RISK_UNIT / tally[number]) if tally[number] else math.nan
+
+        def claims(cases: Cases) -> float:
+            return float(cases.people[cases.plan == plan].sum())
+
+        refused = self._decided.only(self._decided.refused)
+        recipients = float(granted.people.sum())
+        return {
+            "period": calendar.label(self._period),
+            "date": calendar.published(self._period).isoformat(),
+            "plan": terms.name,
+            "members": settlement.members,
+            "joined": flow(JOINED),
+            "transferred_in": flow(TRANSFERRED_IN),
+            "left": flow(LEFT_PLAN),
+            "aged_out": flow(AGED_OUT),
+            "ill": flow(ILL),
+            "died": flow(DIED),
+            "turned_away": flow(TURNED_AWAY),
+            "considered": flow(CONSIDERED),
+            "noticed": flow(NOTICED),
+            "claims_filed": claims(self._filed),
+            "claims_refused": claims(refused),
+            "claims_waiting": claims(self.docket.waiting),
+            "recipients": recipients,
+            "aid_yuan": settlement.aid / FEN,
+            "fee_yuan": settlement.fee / FEN,
+            "collected_yuan": (settlement.collected - waived) / FEN,
+            "platform_yuan": (settlement.subsidy + waived) / FEN,
+            "carry_yuan": settlement.carry / FEN,
+            "share_yuan": settlement.share / FEN,
+            "member_mean_age": measures.mean_age(rolls, half_month),
+            "recipient_mean_age": float(granted.age @ granted.people) / recipients if recipients else math.nan,
+            "member_mean_risk": measures.mean_risk(rolls, half_month, self.health),
+            "joiner_mean_risk": mean(JOINER_RISK, JOINED),
+            "leaver_mean_risk": mean(LEAVER_RISK, LEFT_PLAN),
+            "nonmember_mean_risk": measures.mean_risk(outside, half_month, self.health),
+            "trust": self.trust,
+            "expected_price_yuan": float(self.platform.expected_price[plan]),
+        }
+
+
+def _campaign(start: date, weeks: float, period: int) -> float:
+    """How much of a campaign that fades with this mean length falls into a period, in periods."""
+    end = (calendar.published(period) - start).days
+    begin = max(0, end - calendar.days_in(period))
+    if end <= 0:
+        return 0.0
+    length = 7 * weeks
+    return length / calendar.DAYS_PER_PERIOD * (math.exp(-begin / length) - math.exp(-end / length))
+
+
+def _reporters() -> dict[str, Callable[..., float]]:
+    """What Mesa collects: totals over plans and the measures that the page plots."""
+    reporters: dict[str, Callable[..., float]] = {
+        "total_members": partial(_read_total, name="members"),
+        "total_recipients": partial(_read_total, name="recipients"),
+    }
+    for plan, owner in enumerate(PLAN_NAMES):
+        for name in measures.MEASURES:
+            reporters[f"{owner}_{name}"] = partial(_read, plan=plan, name=name)
+    return reporters

@@ -1,0 +1,378 @@
+"""Scenario: every parameter once, with its default, unit, bounds and source.
+
+A scenario is fixed when it is made: `replace` gives a changed copy, nothing is ever mutated. Values marked
+"assumed" have no source and were chosen by hand; the others name theirs.
+"""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from mesa.experimental.scenarios import Scenario as MesaScenario
+
+from model import calendar
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+DEFAULT_SEED = 1
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be: one line naming the key, the value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Par:
+    """What a parameter means, in which unit, within which bounds, and who says so."""
+
+    label: str
+    unit: str
+    low: float
+    high: float
+    source: str = "assumed"
+
+
+class Scenario(MesaScenario):  # type: ignore[misc]
+    """All parameters of a run; see `docs/parameters.md` for the table."""
+
+    # People
+    potential_population: Annotated[
+        int, Par("people who could hear of the plans", "people", 1_000, 1_400_000_000)
+    ] = 220_000_000
+    scale: Annotated[float, Par("real people per row", "people", 1, 10_000_000)] = 20
+    frailty_sd: Annotated[float, Par("spread of own risk around age and sex (sd of ln)", "1", 0, 1.5)] = 0.5
+    premium_median: Annotated[
+        float, Par("median premium over fair value that people would pay", "share of fair value", -0.9, 10)
+    ] = 0.6
+    premium_sd: Annotated[float, Par("spread of ln(1 + premium)", "1", 0, 2)] = 0.7
+    premium_risk_correlation: Annotated[
+        float,
+        Par(
+            "correlation of premium with frailty; below 0 entry is advantageous",
+            "1",
+            -1,
+            1,
+            "sign disputed: Fang et al. SSRN 3781998 (advantageous), Chen et al. EFM 2023 (adverse); size assumed",
+        ),
+    ] = -0.3
+    adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2)] = 0.6
+    attention_sd: Annotated[float, Par("spread of how readily members notice a bill (sd of ln)", "1", 0, 2)] = 0.8
+    inert_share: Annotated[
+        float, Par("members who never look", "share", 0, 0.999, "Dahl & Forbes: 16-22 % (parameters.md C-i)")
+    ] = 0.2
+    low_credit_share: Annotated[float, Par("people below the credit gate of 650", "share", 0, 1)] = 0.55
+    chronic_prevalence_40: Annotated[
+        float, Par("chronic illness that the general questionnaire bars, at 40", "share", 0, 0.5)
+    ] = 0.06
+
+    # Health
+    incidence_multiplier: Annotated[float, Par("all illness risks times this", "1", 0, 10)] = 1.0
+    thyroid_multiplier: Annotated[
+        float, Par("thyroid cancers now over the registries of 2013-2017", "1", 0, 10)
+    ] = 2.0
+    early_cancer_share: Annotated[float, Par("other cancers found at an early, mild stage", "share", 0, 0.9)] = 0.2
+    accident_share: Annotated[float, Par("critical illness caused by accident (no wait)", "share", 0, 0.5)] = 0.005
+    blue_share: Annotated[float, Par("illness that strikes without warning signs", "share", 0.001, 1)] = 0.4
+    true_alarm_share: Annotated[float, Par("warning signs that end in illness", "share", 0.01, 1)] = 0.4
+    signs_months: Annotated[float, Par("mean duration of warning signs", "months", 0.5, 60)] = 18.0
+    mortality_multiplier: Annotated[float, Par("other-cause mortality times this", "1", 0, 10)] = 1.0
+
+    # What a person knows and decides
+    information: Annotated[float, Par("how much people know of their own risk", "0 none, 1 all", 0, 1)] = 0.4
+    signs_weight: Annotated[float, Par("share of the risk in warning signs that people perceive", "share", 0, 1)] = 0.5
+    join_temperature: Annotated[float, Par("noise of the choice to join (0: cut-off rule)", "ln price", 0, 5)] = 0.6
+    stay_temperature: Annotated[float, Par("noise of the choice to stay (0: cut-off rule)", "ln price", 0, 5)] = 0.6
+    concealment: Annotated[float, Par("people with signs who conceal them when asked", "share", 0, 1)] = 0.15
+    joining_hassle: Annotated[
+        float,
+        Par(
+            "effort and doubt in joining, as a yearly price",
+            "yuan/year",
+            0,
+            5_000,
+            "size assumed; hassle and inattention: Covered California (parameters.md C-i)",
+        ),
+    ] = 150.0
+    advertised_price: Annotated[
+        float, Par("yearly cost that people expect before the first settlement", "yuan/year", 0, 1e7)
+    ] = 20.0
+    seniors_advertised_price: Annotated[
+        float, Par("the same in the seniors' plan", "yuan/year", 0, 1e7)
+    ] = 60.0
+    price_memory: Annotated[
+        float, Par("weight of the last bill in the expected price", "share per period", 0.001, 1)
+    ] = 0.3
+
+    # Hearing, noticing, coming back
+    launch_advertising: Annotated[float, Par("hearing at the launch campaign", "per person-period", 0, 500)] = 0.3
+    launch_weeks: Annotated[float, Par("mean length of the launch campaign", "weeks", 0.5, 52)] = 3.0
+    advertising: Annotated[float, Par("hearing by standing advertisement", "per person-period", 0, 500)] = 0.01
+    word_of_mouth: Annotated[
+        float, Par("hearing from members, per share of people who are members", "per person-period", 0, 500)
+    ] = 0.1
+    door_rush: Annotated[
+        float, Par("how fast those before a closed door (gate, unopened plan) come when it opens", "per period", 0, 500)
+    ] = 0.5
+    door_weeks: Annotated[float, Par("mean length of that rush", "weeks", 0.5, 52)] = 8.0
+    reconsideration: Annotated[
+        float, Par("how often those outside think again", "per person-period", 0, 500)
+    ] = 0.01
+    return_rate: Annotated[float, Par("how often those who left think again", "per person-period", 0, 500)] = 0.01
+    habit: Annotated[
+        float,
+        Par(
+            "how often members look at a bill by habit",
+            "per person-period",
+            0,
+            500,
+            "5 % a year switch at a constant premium (Buchmueller & Feldstein); size assumed",
+        ),
+    ] = 0.01
+    salience: Annotated[
+        float, Par("extra attention per yuan by which a bill exceeds the usual one", "per yuan", 0, 100)
+    ] = 0.05
+    news_attention: Annotated[float, Par("extra attention per unit of bad news", "per unit", 0, 100)] = 0.5
+
+    # Trust
+    regulator_impact: Annotated[float, Par("trust lost by a statement of the regulator", "share", 0, 1)] = 0.03
+    scandal_impact: Annotated[float, Par("trust lost by the scandal of November 2020", "share", 0, 1)] = 0.05
+    rival_closure_impact: Annotated[float, Par("trust lost by the closure of a rival", "share", 0, 1)] = 0.05
+    refusal_impact: Annotated[
+        float, Par("trust lost per share of claims refused, per period", "share", 0, 1)
+    ] = 0.02
+    trust_recovery: Annotated[float, Par("return of lost trust", "share per period", 0, 1)] = 0.02
+
+    # Plans
+    fee_rate: Annotated[
+        float, Par("management fee on aid, from December 2018", "share of aid", 0, 0.5, "plan rules: 8 %")
+    ] = 0.08
+    insurance_fee_rate: Annotated[
+        float, Par("the same in the insurance phase", "share of aid", 0, 0.5, "plan rules: 10 %")
+    ] = 0.10
+    wait_periods: Annotated[
+        int, Par("waiting period before cover", "half-months", 0, 24, "plan rules: 90 days")
+    ] = 6
+    case_cap: Annotated[
+        float, Par("cap on a member's share per case, general plan", "yuan", 0.001, 1e6, "plan rules")
+    ] = 0.1
+    cancer_case_cap: Annotated[
+        float, Par("the same in the cancer plans", "yuan", 0.001, 1e6, "plan rules")
+    ] = 1.0
+    yearly_cap: Annotated[
+        float, Par("cap on the general plan's shares of 2019", "yuan/year", 0, 1e6, "plan rules: 188")
+    ] = 188.0
+    benefit_young: Annotated[
+        float, Par("benefit to age 39", "yuan", 1, 1e7, "plan rules")
+    ] = 300_000.0
+    benefit_old: Annotated[
+        float, Par("benefit from age 40, and of the seniors' plan", "yuan", 1, 1e7, "plan rules")
+    ] = 100_000.0
+    benefit_mild: Annotated[
+        float, Par("benefit of mild cancers", "yuan", 0, 1e7, "plan rules (seniors); thyroid from 2019-05-01")
+    ] = 50_000.0
+    credit_gate: Annotated[bool, Par("credit gate until 2019-03-22", "yes or no", 0, 1, "plan rules")] = True
+    seniors_screening: Annotated[
+        float, Par("signs that the looser questionnaires ask about", "share", 0, 1)
+    ] = 0.5
+
+    # Claims
+    filing_share: Annotated[float, Par("illnesses of those covered that become claims", "share", 0, 1)] = 0.55
+    cancer_filing_share: Annotated[float, Par("the same in the cancer plans", "share", 0, 1)] = 0.7
+    lag_months: Annotated[
+        float, Par("mean time from diagnosis to filing", "months", 0, 5, "claims due within 180 days; mean assumed")
+    ] = 2.0
+    concealment_found: Annotated[float, Par("concealed signs found out at the review", "share", 0, 1)] = 0.6
+    terms_refusal: Annotated[float, Par("claims that do not meet the terms", "share", 0, 1)] = 0.05
+    review_start: Annotated[float, Par("claims the platform can review at the launch", "claims per period", 0, 1e12)] = 4.0
+    review_growth: Annotated[
+        float, Par("growth of review capacity while claims wait", "share per period", 0, 5)
+    ] = 0.5
+    covid_review: Annotated[
+        float, Par("review capacity from February to April 2020", "share", 0, 1, "field checks stopped; size assumed")
+    ] = 0.35
+    covid_filing: Annotated[
+        float, Par("claims put off each period in those months", "share", 0, 0.95, "fewer diagnoses; size assumed")
+    ] = 0.5
+
+    # The alternative and the end
+    insurer_loading: Annotated[
+        float, Par("loading of the insurer's premium over fair value", "share of fair value", -0.9, 1e6)
+    ] = 1.5
+    takeover_loading: Annotated[
+        float, Par("the same for the cover offered at the closing", "share of fair value", -0.9, 1e6)
+    ] = 1.5
+    closing: Annotated[bool, Par("the closing of January 2022", "yes or no", 0, 1, "announced 2021-12-28")] = True
+
+    # How it is computed
+    expected_claims: Annotated[
+        bool, Par("settle expected claims instead of the sampled cases", "yes or no", 0, 1)
+    ] = False
+    periods: Annotated[
+        int, Par("settlements to simulate", "half-months", 1, 140, "2018-10-P2 to 2022-01-P2: 79")
+    ] = calendar.PERIODS
+
+    def __init__(self, *, rng: int | str | None = None, **values: Any) -> None:
+        """Check every value.
+
+        Args:
+            rng: the seed; `None` takes the default seed, which `run.json` records.
+            values: parameters that differ from their defaults.
+
+        Raises:
+            ScenarioError: for an unknown name, a wrong type, a value out of bounds or a contradiction.
+        """
+        values.pop("_scenario_id", None)
+        checked = {name: _check(name, value) for name, value in values.items()}
+        super().__init__(rng=_check_seed(rng), **checked)
+        self._check_together()
+
+    def _check_together(self) -> None:
+        rows = self.potential_population / self.scale
+        if rows < 100:
+            raise ScenarioError(
+                f"scale = {self.scale:g} leaves {rows:.0f} rows of {self.potential_population:,} people; "
+                f"at least 100 are needed, so at most scale = {self.potential_population // 100}"
+            )
+        if self.benefit_mild > min(self.benefit_young, self.benefit_old):
+            raise ScenarioError(
+                f"benefit_mild = {self.benefit_mild:g} contradicts benefit_old = {self.benefit_old:g}: "
+                "a mild case is paid at most what a severe one is"
+            )
+        if self.wait_periods >= self.periods:
+            raise ScenarioError(
+                f"wait_periods = {self.wait_periods} contradicts periods = {self.periods}: "
+                "the waiting period must end before the run does"
+            )
+
+    @property
+    def rows(self) -> int:
+        """Rows of the population."""
+        return round(self.potential_population / self.scale)
+
+    @property
+    def seed(self) -> int:
+        """The seed of every draw."""
+        return int(self.rng)
+
+    def values(self) -> dict[str, Any]:
+        """Every parameter with its value, in the order of declaration."""
+        return {name: getattr(self, name) for name in PARAMETERS}
+
+    def differences(self) -> dict[str, Any]:
+        """The parameters that differ from the default scenario."""
+        defaults = type(self)._scenario_defaults
+        return {name: value for name, value in self.values().items() if value != defaults[name]}
+
+    def replace(self, *, rng: int | str | None = None, **changes: Any) -> "Scenario":
+        """A copy with these values; the seed stays unless `rng` is given."""
+        return type(self)(rng=self.rng if rng is None else rng, **(self.values() | changes))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse changes to parameters once made."""
+        if name in PARAMETERS:
+            raise AttributeError(f"a scenario is fixed; use scenario.replace({name}={value!r})")
+        super().__setattr__(name, value)
+
+
+def _declared() -> tuple[dict[str, Par], dict[str, type]]:
+    parameters, kinds = {}, {}
+    for name, hint in get_type_hints(Scenario, include_extras=True).items():
+        if get_origin(hint) is Annotated:
+            kinds[name], parameters[name] = get_args(hint)[:2]
+    return parameters, kinds
+
+
+PARAMETERS, _KINDS = _declared()
+"""Name -> what it means, in the order of declaration."""
+
+
+def suggest(name: str, known: Mapping[str, object]) -> str:
+    """`; did you mean 'fee_rate'?`, or nothing where no known name is close."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _check(name: str, value: Any) -> Any:
+    """The value in its own type, if it is allowed."""
+    if name not in PARAMETERS:
+        raise ScenarioError(f"unknown parameter '{name}'{suggest(name, PARAMETERS)}")
+    par, kind = PARAMETERS[name], _KINDS[name]
+    allowed = f"{par.low:g} to {par.high:g} ({par.unit})"
+    if kind is bool:
+        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        key = str(value).strip().lower()
+        if key not in words:
+            raise ScenarioError(f"{name} = {value!r} is not allowed: true or false")
+        return words[key]
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ScenarioError(f"{name} = {value!r} is not a number; allowed: {allowed}") from None
+    if not math.isfinite(number) or not par.low <= number <= par.high:
+        raise ScenarioError(f"{name} = {value} is out of bounds; allowed: {allowed}")
+    if kind is int and number != int(number):
+        raise ScenarioError(f"{name} = {value} is not a whole number; allowed: {allowed}")
+    return kind(number)
+
+
+def _check_seed(seed: int | str | None) -> int:
+    if seed is None:
+        return DEFAULT_SEED
+    try:
+        number = int(seed)
+    except (TypeError, ValueError):
+        number = -1
+    if not 0 <= number < 2**63:
+        raise ScenarioError(f"seed = {seed!r} is not allowed: a whole number from 0 to 2^63 - 1")
+    return number
+
+
+def named() -> list[str]:
+    """Names of the scenarios that come with the simulator."""
+    return ["default", *sorted(file.stem for file in SCENARIOS.glob("*.toml"))]
+
+
+def load(name: str) -> Scenario:
+    """A scenario by its name, or from a TOML file.
+
+    A file holds `why` (a sentence) and a table `parameters`; it may build on another with `base = "name"`.
+
+    Raises:
+        ScenarioError: if there is no such scenario, or it is unreadable or contradicts itself.
+    """
+    return _load(name, ())
+
+
+def _load(name: str, seen: tuple[str, ...]) -> Scenario:
+    if name == "default":
+        return Scenario()
+    file = SCENARIOS / f"{name}.toml"
+    if not file.is_file():
+        file = Path(name)
+    if not file.is_file():
+        known = named()
+        raise ScenarioError(
+            f"scenario = '{name}' is neither a file nor one of {', '.join(known)}{suggest(name, dict.fromkeys(known))}"
+        )
+    if str(file) in seen:
+        raise ScenarioError(f"base = '{name}' contradicts itself: {' -> '.join((*seen, str(file)))}")
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"scenario = '{name}' cannot be read as TOML: {error}") from None
+    except OSError as error:
+        raise ScenarioError(f"scenario = '{name}' cannot be read: {error.strerror}") from None
+    for key in content:
+        if key not in {"why", "base", "seed", "parameters"}:
+            hint = "put it under [parameters]" if key in PARAMETERS else "allowed: why, base, seed, parameters"
+            raise ScenarioError(f"unknown key '{key}' in scenario '{name}': {hint}")
+    parameters = content.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise ScenarioError(f"parameters = {parameters!r} in scenario '{name}' is not a table")
+    base = _load(str(content.get("base", "default")), (*seen, str(file)))
+    return base.replace(rng=content.get("seed"), **parameters)
+
+

@@ -1,0 +1,290 @@
+"""Builds the people from the census and the distributions of their traits, and draws their fate.
+
+Person i is a pure function of (seed, i): a smaller scale keeps the same first people and adds more, and one more
+person changes nobody else.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from agents import luck, rules
+from agents.compiled import compiled, compiled_parallel
+from agents.population import (
+    CHRONICALLY_ILL,
+    DIE,
+    FALL_ILL,
+    FRAILTY_UNIT,
+    LOG_UNIT,
+    LOW_CREDIT,
+    MALE,
+    NEVER,
+    NO_RATE,
+    SIGNS,
+    SIGNS_APPEAR,
+    UNAWARE,
+    Columns,
+    Fate,
+    Population,
+    empty_columns,
+)
+from model import calendar
+from model.health import AGES, Chain, chain_of, fate_of, health, starts_with_signs, table
+from model.scenario import Scenario
+
+BLOCK = 65_536
+MOST_EVENTS = 500
+"""More than one person can meet: at most one a period, one birthday and one death."""
+LEVELS = 65_536
+"""Steps in which a trait's distribution is stored: one of 65,536 quantiles."""
+CENSUS_MONTH = 12 * (2020 - 1900) + 10
+"""November 2020."""
+LAUNCH_MONTH = calendar.half_month(0) // 2
+OLDEST_MONTHS = 12 * 100
+
+APP_USE = (
+    (0, 0.03),
+    (6, 0.03),
+    (17, 0.08),
+    (20, 0.55),
+    (25, 1.0),
+    (34, 1.0),
+    (39, 0.7),
+    (45, 0.30),
+    (50, 0.2),
+    (58, 0.13),
+    (62, 0.12),
+    (70, 0.06),
+    (80, 0.01),
+    (100, 0.0),
+)
+"""Relative chance, by age at the launch, that someone uses the app and could hear of the plans: assumed, so that
+members come out as young as reported (half born in the 1980s, a third in the 1990s, mean age 34.4)."""
+
+
+def age_weights() -> NDArray[np.float64]:
+    """Weight of each sex and age in months at the launch, shape (2, 1200), sum 1."""
+    months = np.arange(OLDEST_MONTHS)
+    years = (months + CENSUS_MONTH - LAUNCH_MONTH) // 12
+    census = table("population_2020.csv", "population")[:, np.minimum(years, AGES - 1)]
+    ages, use = zip(*APP_USE, strict=True)
+    weights = census * np.interp(months / 12, ages, use)
+    return np.asarray(weights / weights.sum())
+
+
+def alias_table(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Walker's table: draws from a discrete distribution with one look-up (Vose 1991)."""
+    size = weights.size
+    keep = weights / weights.sum() * size
+    other = np.arange(size)
+    small = [i for i in range(size) if keep[i] < 1]
+    large = [i for i in range(size) if keep[i] >= 1]
+    while small and large:
+        low, high = small.pop(), large[-1]
+        other[low] = high
+        keep[high] -= 1 - keep[low]
+        if keep[high] < 1:
+            small.append(large.pop())
+    keep[small + large] = 1
+    return keep, other
+
+
+def chronic_prevalence(at_forty: float) -> NDArray[np.float64]:
+    """Share with a chronic illness that the general questionnaire bars, by age in years, shape (106,).
+
+    Doubles every eleven years of age, to half of people at most: assumed, the slope is that of critical illness.
+    """
+    return np.asarray(np.minimum(0.5, at_forty * 2.0 ** ((np.arange(AGES) - 40) / 11)))
+
+
+def frailty_levels(spread: float) -> NDArray[np.uint16]:
+    """Log-normal frailty with mean 1 at each quantile, in 1/4096."""
+    z = norm.ppf((np.arange(LEVELS) + 0.5) / LEVELS)
+    frailty = np.exp(spread * z - spread**2 / 2)
+    return np.clip(np.round(frailty / frailty.mean() * FRAILTY_UNIT), 1, LEVELS - 1).astype(np.uint16)
+
+
+@compiled
+def _log_level(value: float) -> int:
+    return min(max(np.int64(np.floor(value * LOG_UNIT + 0.5)), NO_RATE + 1), -NO_RATE - 1)
+
+
+class Recipe(NamedTuple):
+    """What people are made from, in the form that compiled code takes."""
+
+    seed: int
+    keep: NDArray[np.float64]
+    other: NDArray[np.int64]
+    """Alias table over sex and age in months."""
+    chronic: NDArray[np.float64]
+    low_credit: float
+    frailty: NDArray[np.uint16]
+    normal: NDArray[np.float64]
+    """Frailty and the standard normal distribution at each of 65,536 quantiles."""
+    premium_median: float
+    """ln(1 + premium)."""
+    premium_sd: float
+    premium_risk_correlation: float
+    adoption_sd: float
+    attention_sd: float
+    inert_share: float
+
+
+def recipe(scenario: Scenario) -> Recipe:
+    """The recipe of a scenario."""
+    keep, other = alias_table(age_weights().ravel())
+    return Recipe(
+        scenario.seed,
+        keep,
+        other,
+        chronic_prevalence(scenario.chronic_prevalence_40),
+        scenario.low_credit_share,
+        frailty_levels(scenario.frailty_sd),
+        norm.ppf((np.arange(LEVELS) + 0.5) / LEVELS),
+        float(np.log1p(scenario.premium_median)),
+        scenario.premium_sd,
+        scenario.premium_risk_correlation,
+        scenario.adoption_sd,
+        scenario.attention_sd,
+        scenario.inert_share,
+    )
+
+
+@compiled
+def _quantile(word: np.uint64, part: int) -> int:
+    """One of the four 16-bit parts of a random word."""
+    return np.int64((word >> np.uint64(16 * part)) & np.uint64(0xFFFF))
+
+
+@compiled
+def _make_person(columns: Columns, row: int, recipe: Recipe) -> None:
+    """Body, traits and first clock of one person."""
+    word = luck.bits(recipe.seed, luck.BODY, row, 0)
+    cells = recipe.keep.size
+    cell = np.int64(((word >> np.uint64(32)) * np.uint64(cells)) >> np.uint64(32))
+    if luck.draw(recipe.seed, luck.BODY, row, 1) >= recipe.keep[cell]:
+        cell = recipe.other[cell]
+    sex, months = cell // OLDEST_MONTHS, cell % OLDEST_MONTHS
+    columns.birth_month[row] = LAUNCH_MONTH - months
+    body = sex
+    if _quantile(word, 0) < recipe.chronic[months // 12] * LEVELS:
+        body |= CHRONICALLY_ILL
+    if _quantile(word, 1) < recipe.low_credit * LEVELS:
+        body |= LOW_CREDIT
+    columns.body[row] = body
+
+    word = luck.bits(recipe.seed, luck.TRAITS, row, 0)
+    quantile = _quantile(word, 0)
+    columns.frailty[row] = recipe.frailty[quantile]
+    shared = recipe.premium_risk_correlation
+    z = shared * recipe.normal[quantile] + np.sqrt(1.0 - shared * shared) * recipe.normal[_quantile(word, 1)]
+    columns.premium[row] = _log_level(recipe.premium_median + recipe.premium_sd * z)
+    columns.adoption[row] = _log_level(recipe.adoption_sd * recipe.normal[_quantile(word, 2)])
+    # The inert are the lowest quantiles; the rest keep the whole distribution among themselves.
+    attentive = (_quantile(word, 3) - recipe.inert_share * LEVELS) / (1.0 - recipe.inert_share)
+    columns.attention[row] = (
+        NO_RATE if attentive < 0 else _log_level(recipe.attention_sd * recipe.normal[np.int64(attentive)])
+    )
+
+    columns.status[row] = UNAWARE
+    columns.joined[row] = NEVER
+    u = luck.draw(recipe.seed, luck.CLOCK, row, 0)
+    columns.clock[row] = rules.next_notice(0.0, columns.adoption[row] / LOG_UNIT, u)
+
+
+@compiled
+def _fate_of_row(columns: Columns, row: int, chain: Chain, when: np.ndarray, what: np.ndarray) -> int:
+    """The events of a row's life; see `fate_of`."""
+    sex = columns.body[row] & MALE
+    birth_month = columns.birth_month[row]
+    frailty = columns.frailty[row] / FRAILTY_UNIT
+    signs = (columns.status[row] & SIGNS) != 0
+    return fate_of(chain, row, sex, birth_month, frailty, signs, when, what)
+
+
+@compiled
+def _start_of_row(columns: Columns, row: int, chain: Chain) -> None:
+    """Signs at the launch."""
+    sex = columns.body[row] & MALE
+    age = (chain.half_month - 2 * columns.birth_month[row]) // 24
+    rate = columns.frailty[row] / FRAILTY_UNIT * chain.incidence[sex, age] / 24.0
+    if starts_with_signs(chain, row, rate):
+        columns.status[row] |= np.uint8(SIGNS)
+
+
+@compiled
+def _foretell(columns: Columns, first: int, last: int, chain: Chain, counts: np.ndarray) -> None:
+    """Enter the fate of a block's rows in their columns and count events by period into `counts`."""
+    when = np.empty(MOST_EVENTS, dtype=np.int64)
+    what = np.empty(MOST_EVENTS, dtype=np.uint8)
+    for row in range(first, last):
+        columns.signs[row] = 0 if columns.status[row] & SIGNS else NEVER
+        columns.illness[row] = NEVER
+        columns.death[row] = NEVER
+        for k in range(_fate_of_row(columns, row, chain, when, what)):
+            counts[when[k]] += 1
+            if what[k] == FALL_ILL:
+                columns.illness[row] = when[k]
+            elif what[k] == DIE:
+                columns.death[row] = when[k]
+            elif what[k] == SIGNS_APPEAR and columns.signs[row] == NEVER:
+                columns.signs[row] = when[k]
+
+
+@compiled
+def _schedule(columns: Columns, first: int, last: int, chain: Chain, places: np.ndarray, fate: Fate) -> None:
+    """Write the events of a block's rows; `places`, shape (periods,), are the next free places by period."""
+    when = np.empty(MOST_EVENTS, dtype=np.int64)
+    what = np.empty(MOST_EVENTS, dtype=np.uint8)
+    for row in range(first, last):
+        for k in range(_fate_of_row(columns, row, chain, when, what)):
+            place = places[when[k]]
+            fate.row[place] = row
+            fate.event[place] = what[k]
+            places[when[k]] += 1
+
+
+@compiled_parallel
+def _make_everybody(columns: Columns, recipe: Recipe, chain: Chain) -> None:
+    people = columns.status.size
+    for block in numba.prange((people + BLOCK - 1) // BLOCK):
+        for row in range(block * BLOCK, min(people, (block + 1) * BLOCK)):
+            _make_person(columns, row, recipe)
+            _start_of_row(columns, row, chain)
+
+
+@compiled_parallel
+def _foretell_everybody(columns: Columns, chain: Chain, counts: np.ndarray) -> None:
+    people = columns.status.size
+    for block in numba.prange(len(counts)):
+        _foretell(columns, block * BLOCK, min(people, (block + 1) * BLOCK), chain, counts[block])
+
+
+@compiled_parallel
+def _schedule_everybody(columns: Columns, chain: Chain, places: np.ndarray, fate: Fate) -> None:
+    people = columns.status.size
+    for block in numba.prange(len(places)):
+        _schedule(columns, block * BLOCK, min(people, (block + 1) * BLOCK), chain, places[block], fate)
+
+
+def foretell(columns: Columns, chain: Chain) -> Fate:
+    """The fate of people whose bodies and traits are made: fills its columns and sorts its events by period."""
+    blocks = -(-columns.status.size // BLOCK)
+    counts = np.zeros((blocks, chain.periods), dtype=np.int64)
+    _foretell_everybody(columns, chain, counts)
+    start = np.concatenate([[0], np.cumsum(counts.sum(axis=0))])
+    places = start[:-1] + np.cumsum(counts, axis=0) - counts
+    fate = Fate(start, np.empty(start[-1], dtype=np.uint32), np.empty(start[-1], dtype=np.uint8))
+    _schedule_everybody(columns, chain, places, fate)
+    return fate
+
+
+def synthesize(scenario: Scenario) -> Population:
+    """The potential members of a scenario and their fate."""
+    columns = empty_columns(scenario.rows)
+    chain = chain_of(health(scenario), scenario.seed, scenario.periods, calendar.half_month(0))
+    _make_everybody(columns, recipe(scenario), chain)
+    return Population(columns, foretell(columns, chain), scenario.scale)
