@@ -34,6 +34,15 @@ def compiled[F: Callable[..., object]](function: F) -> F:
     return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True)(function))
 
 
+def compiled_inline[F: Callable[..., object]](function: F) -> F:
+    """Compile a function of one row of the columns into its callers.
+
+    A call would hand over every array of the columns, and count references to each across threads: ten times
+    the cost of the work itself.
+    """
+    return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=True)(function))
+
+
 def compiled_parallel[F: Callable[..., object]](function: F) -> F:
     """Compile a loop over blocks of people that runs on all threads."""
     return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True, parallel=True)(function))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import luck, rules
-from agents.compiled import compiled, compiled_parallel
+from agents.compiled import compiled, compiled_inline, compiled_parallel
 from agents.outlook import Outlook
 from agents.population import (
     AWARE,
@@ -45,6 +45,8 @@ RISK_UNIT = 2.0**40
 """Risks of joiners and leavers are summed as integers, in steps of 2^-40 per person-year."""
 BLOCK = 65_536
 """People per block of the parallel pass."""
+WORTH_THREADS = 500_000
+"""Rows below which one thread is faster than several."""
 
 # What is counted, by plan: the last index of a tally.
 JOINED, LEFT_PLAN, ILL, DIED, AGED_OUT, TRANSFERRED_IN, JOINER_RISK, LEAVER_RISK, NOTICED, CONSIDERED, TURNED_AWAY = (
@@ -62,7 +64,7 @@ class Illness(NamedTuple):
     concealed: NDArray[np.bool_]
 
 
-@compiled
+@compiled_inline
 def plan_for(half_months_old: int, body: int, outlook: Outlook) -> int:
     """The plan made for people of this age and health (0 general, 1 seniors, 2 chronic), or -1 if they are too old."""
     plan = CHRONIC - GENERAL if body & CHRONICALLY_ILL else 0
@@ -71,7 +73,7 @@ def plan_for(half_months_old: int, body: int, outlook: Outlook) -> int:
     return plan if outlook.youngest[plan] <= half_months_old < outlook.oldest[plan] else -1
 
 
-@compiled
+@compiled_inline
 def reservation(columns: Columns, row: int, plan: int, outlook: Outlook) -> float:
     """The most this person would pay for a year in this plan, yuan."""
     sex = columns.body[row] & MALE
@@ -90,7 +92,7 @@ def reservation(columns: Columns, row: int, plan: int, outlook: Outlook) -> floa
     return rules.reservation_price(willingness, outlook.insurer[plan, sex, age], insurable)
 
 
-@compiled
+@compiled_inline
 def risk_units(columns: Columns, row: int, outlook: Outlook) -> int:
     """Own incidence per person-year, in 1 / RISK_UNIT."""
     age = (outlook.half_month - 2 * columns.birth_month[row]) // 24
@@ -104,7 +106,7 @@ def risk_units(columns: Columns, row: int, outlook: Outlook) -> int:
     return np.int64(risk * RISK_UNIT)
 
 
-@compiled
+@compiled_inline
 def set_clock(columns: Columns, row: int, outlook: Outlook) -> None:
     """Draw when this person next decides, on the public clock of the place where they now stand."""
     place = columns.status[row] & PLACE_MASK
@@ -116,7 +118,7 @@ def set_clock(columns: Columns, row: int, outlook: Outlook) -> None:
     columns.clock[row] = rules.next_notice(outlook.readings[place], rate / LOG_UNIT, u)
 
 
-@compiled
+@compiled_inline
 def move(columns: Columns, row: int, place: int, outlook: Outlook, rolls: np.ndarray) -> None:
     """Bring a person to a place: off one roll, onto another, with a new clock."""
     count(rolls, columns, row, outlook.period, outlook.wait, -1)
@@ -125,7 +127,7 @@ def move(columns: Columns, row: int, place: int, outlook: Outlook, rolls: np.nda
     set_clock(columns, row, outlook)
 
 
-@compiled
+@compiled_inline
 def consider_staying(columns: Columns, row: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
     """A member looks at the bill, and stays or leaves."""
     plan = (columns.status[row] & PLACE_MASK) - GENERAL
@@ -140,7 +142,7 @@ def consider_staying(columns: Columns, row: int, outlook: Outlook, rolls: np.nda
     move(columns, row, LEFT, outlook, rolls)
 
 
-@compiled
+@compiled_inline
 def consider_joining(columns: Columns, row: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
     """Someone outside hears of the pool, or thinks of it again, and joins or does not."""
     place = columns.status[row] & PLACE_MASK
@@ -174,7 +176,7 @@ def consider_joining(columns: Columns, row: int, outlook: Outlook, rolls: np.nda
     move(columns, row, LEFT if place == LEFT and where != BARRED else where, outlook, rolls)
 
 
-@compiled
+@compiled_inline
 def turn_sixty(columns: Columns, row: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
     """A member of a plan for the younger ages out, and may go on in the seniors' plan without a health check."""
     place = columns.status[row] & PLACE_MASK
@@ -267,10 +269,14 @@ class Crowd:
     def __init__(self, population: Population, rolls: np.ndarray) -> None:
         self.population = population
         self.rolls = rolls
-        self._layers = np.zeros((numba.config.NUMBA_NUM_THREADS, *rolls.shape), dtype=np.int64)
+        threads = numba.config.NUMBA_NUM_THREADS if len(population) >= WORTH_THREADS else 0
+        self._layers = np.zeros((threads, *rolls.shape), dtype=np.int64)
 
     def decide(self, outlook: Outlook, tally: np.ndarray) -> None:
         """Hear and join, notice and leave: adds to `tally`, shape (plans, TALLIES)."""
+        if len(self.population) < WORTH_THREADS:
+            _decide_block(self.population.columns, 0, len(self.population), outlook, self.rolls, tally)
+            return
         tallies = np.zeros((len(self._layers), *tally.shape), dtype=np.int64)
         _decide(self.population.columns, outlook, self._layers, tallies)
         for layer, counted in zip(self._layers, tallies, strict=True):

@@ -88,11 +88,19 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         """How far the last share exceeded the usual one, yuan."""
         self.has_billed = np.zeros(len(plans), dtype=np.bool_)
 
-    def review(self, capacity_factor: float) -> Any:
-        """Decide the oldest claims as far as capacity goes; hire while claims wait."""
-        decided = self.docket.review(np.floor(self.capacity * capacity_factor))
-        if self.docket.waiting.people.sum() > 0 and capacity_factor == 1.0:
-            self.capacity *= 1 + self.model.scenario.review_growth
+    def review(self, filed: float, slowed: float) -> Any:
+        """Decide the oldest claims as far as capacity goes, then hire for the next period.
+
+        Capacity moves towards what the claims filed and the queue call for, by a limited rate a period; the platform
+        hires nobody while reviews are slowed down (`slowed` below 1).
+        """
+        scenario = self.model.scenario
+        decided = self.docket.review(np.floor(self.capacity * slowed))
+        if slowed == 1.0:
+            wanted = filed + self.docket.waiting.people.sum() / scenario.review_clearing
+            most = self.capacity * (1 + scenario.review_growth)
+            least = max(self.capacity / (1 + scenario.review_growth), scenario.review_start)
+            self.capacity = float(min(max(wanted, least), most))
         return decided
 
     def settle(self, plan: int, members: int, cases: Any, *, fee_rate: float, most: float) -> Settlement:

@@ -6,7 +6,7 @@ thousand cells, exact whatever the order or the number of threads.
 
 import numpy as np
 
-from agents.compiled import compiled
+from agents.compiled import compiled, compiled_inline
 from agents.population import CHRONIC, CONCEALED, GENERAL, MALE, PLACE_MASK, SIGNS, Columns, is_member
 
 BIRTH_MONTHS = 1440
@@ -42,19 +42,19 @@ def roll_of(status: int, joined: int, period: int, wait: int) -> int:
     return NONMEMBERS if place < GENERAL or place == CHRONIC + 1 else -1
 
 
-@compiled
+@compiled_inline
 def count(rolls: np.ndarray, columns: Columns, row: int, period: int, wait: int, sign: int) -> None:
     """Enter a person on the roll where they stand (`sign` 1) or strike them off it (-1)."""
     status = columns.status[row]
     roll = roll_of(status, columns.joined[row], period, wait)
     if roll < 0:
         return
-    cell = rolls[roll, columns.body[row] & MALE, columns.birth_month[row]]
+    sex, month = columns.body[row] & MALE, columns.birth_month[row]
     if status & SIGNS:
-        cell[WITH_SIGNS] += sign
+        rolls[roll, sex, month, WITH_SIGNS] += sign
     else:
-        cell[WELL] += sign
-        cell[WELL_FRAILTY] += sign * np.int64(columns.frailty[row])
+        rolls[roll, sex, month, WELL] += sign
+        rolls[roll, sex, month, WELL_FRAILTY] += sign * np.int64(columns.frailty[row])
 
 
 def end_waits(rolls: np.ndarray, period: int, wait: int) -> None:

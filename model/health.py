@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import luck
-from agents.compiled import compiled
+from agents.compiled import compiled_inline
 from agents.population import DIE, FALL_ILL, NEVER, SIGNS_APPEAR, SIGNS_PASS, TURN_SIXTY
 from model.scenario import Scenario
 
@@ -157,7 +157,7 @@ def _cumulative(rate: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([np.zeros((2, 1)), np.cumsum(per_half_month, axis=1)], axis=1)
 
 
-@compiled
+@compiled_inline
 def _first_beyond(hazard: np.ndarray, age: int, start: int, periods: int, threshold: float) -> int:
     """First period from `start` on by whose end the hazard summed since `start` reaches the threshold."""
     if start >= periods or hazard[age + periods] - hazard[age + start] < threshold:
@@ -168,7 +168,7 @@ def _first_beyond(hazard: np.ndarray, age: int, start: int, periods: int, thresh
     return NEVER
 
 
-@compiled
+@compiled_inline
 def starts_with_signs(chain: Chain, person: int, rate: float) -> bool:
     """Whether a person has signs at the launch: the steady state of the chain at their age and frailty.
 
@@ -178,7 +178,7 @@ def starts_with_signs(chain: Chain, person: int, rate: float) -> bool:
     return luck.draw(chain.seed, luck.HEALTH, person, 0) * (appear + chain.signs_exit) < appear
 
 
-@compiled
+@compiled_inline
 def fate_of(
     chain: Chain,
     person: int,

@@ -198,7 +198,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         """Claims are filed and reviewed; both slow down in the Covid months."""
         covid = in_covid(self._period)
         self._filed = self.docket.file(self._period, self.scenario.covid_filing if covid else 0.0)
-        self._decided = self.platform.review(self.scenario.covid_review if covid else 1.0)
+        slowed = self.scenario.covid_review if covid else 1.0
+        self._decided = self.platform.review(float(self._filed.people.sum()), slowed)
 
     def _settle(self) -> None:
         """Each plan's approved claims are shared, paid and published."""

@@ -188,8 +188,11 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     terms_refusal: Annotated[float, Par("claims that do not meet the terms", "share", 0, 1)] = 0.05
     review_start: Annotated[float, Par("claims the platform can review at the launch", "claims per period", 0, 1e12)] = 4.0
     review_growth: Annotated[
-        float, Par("growth of review capacity while claims wait", "share per period", 0, 5)
+        float, Par("most by which review capacity grows or shrinks", "share per period", 0.001, 5)
     ] = 0.5
+    review_clearing: Annotated[
+        float, Par("periods in which the platform means to clear the queue", "half-months", 0.5, 100)
+    ] = 3.0
     covid_review: Annotated[
         float, Par("review capacity from February to April 2020", "share", 0, 1, "field checks stopped; size assumed")
     ] = 0.35

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from agents import luck, rules
-from agents.compiled import compiled, compiled_parallel
+from agents.compiled import compiled, compiled_inline, compiled_parallel
 from agents.population import (
     CHRONICALLY_ILL,
     DIE,
@@ -159,7 +159,7 @@ def _quantile(word: np.uint64, part: int) -> int:
     return np.int64((word >> np.uint64(16 * part)) & np.uint64(0xFFFF))
 
 
-@compiled
+@compiled_inline
 def _make_person(columns: Columns, row: int, recipe: Recipe) -> None:
     """Body, traits and first clock of one person."""
     word = luck.bits(recipe.seed, luck.BODY, row, 0)
@@ -195,7 +195,7 @@ def _make_person(columns: Columns, row: int, recipe: Recipe) -> None:
     columns.clock[row] = rules.next_notice(0.0, columns.adoption[row] / LOG_UNIT, u)
 
 
-@compiled
+@compiled_inline
 def _fate_of_row(columns: Columns, row: int, chain: Chain, when: np.ndarray, what: np.ndarray) -> int:
     """The events of a row's life; see `fate_of`."""
     sex = columns.body[row] & MALE
@@ -205,7 +205,7 @@ def _fate_of_row(columns: Columns, row: int, chain: Chain, when: np.ndarray, wha
     return fate_of(chain, row, sex, birth_month, frailty, signs, when, what)
 
 
-@compiled
+@compiled_inline
 def _start_of_row(columns: Columns, row: int, chain: Chain) -> None:
     """Signs at the launch."""
     sex = columns.body[row] & MALE

@@ -1,0 +1,1 @@
+"""Questions asked of the model: reproduce the record, compare with theory, look at it on a page."""
