@@ -15,6 +15,7 @@ import pandas as pd
 
 from agents.population import PLAN_NAMES
 from model import calendar
+from model.errors import UserError
 
 RECORD = Path(__file__).parent / "data" / "targets.csv"
 COLUMNS = ("id", "plan", "measure", "when", "value", "unit", "low", "high", "grade", "role", "source", "note")
@@ -29,7 +30,7 @@ HEADLINES = (
 """29 -> 90 yuan, 32 -> 413.6 yuan, 100 -> 75 million: the rows printed first."""
 
 
-class TargetError(ValueError):
+class TargetError(UserError):
     """A target that cannot be read: one line naming the row, the column and what is allowed."""
 
 
@@ -85,7 +86,7 @@ def _target(row: dict[str, str], file: Path) -> Target:
         raise TargetError(f"{where}: measure = {row['measure']!r}; allowed: {', '.join(MEASURED)}")
     target = Target(**(row | numbers))  # type: ignore[arg-type]
     try:
-        _empty = MEASURED[target.measure](_Record(pd.DataFrame(columns=["plan", "date"])), target)
+        MEASURED[target.measure](_Record(pd.DataFrame()), target)
     except (ValueError, IndexError):
         raise TargetError(f"{where}: when = {row['when']!r} cannot be read for {row['measure']}") from None
     return target

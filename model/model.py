@@ -114,7 +114,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.docket = Docket(chosen.seed)
         self.population = synthesize(chosen) if population is None else population
         self.rolls = empty_rolls(chosen.wait_periods)
-        enter_everybody(self.population.columns, -1, chosen.wait_periods, self.rolls)
+        enter_everybody(self.population.columns, 0, chosen.wait_periods, self.rolls)
         self.platform = Platform(self, plans=self.plans, docket=self.docket, ledger=self.ledger)
         self.insurer = Insurer(self)
         self.regulator = Regulator(self)
@@ -338,7 +338,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         rush = sum(_campaign(day, scenario.door_weeks, period) for day in doors)
         self.readings[BARRED] += again + scenario.door_rush * rush
         self.readings[LEFT] += scenario.return_rate * length
-        looks = scenario.habit * length + scenario.news_attention * self.bad_news
+        looks = scenario.habit + scenario.news_attention * self.bad_news
         self.readings[GENERAL : CHRONIC + 1] += looks + scenario.salience * self.platform.bill_rise
 
     def _row(self, plan: int, half_month: int) -> dict[str, Any]:

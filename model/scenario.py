@@ -15,12 +15,13 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from mesa.experimental.scenarios import Scenario as MesaScenario
 
 from model import calendar
+from model.errors import UserError
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 DEFAULT_SEED = 1
 
 
-class ScenarioError(ValueError):
+class ScenarioError(UserError):
     """A scenario that cannot be: one line naming the key, the value and what is allowed."""
 
 
@@ -125,7 +126,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         float,
         Par(
             "how often members look at a bill by habit",
-            "per person-period",
+            "per bill",
             0,
             500,
             "5 % a year switch at a constant premium (Buchmueller & Feldstein); size assumed",
@@ -336,6 +337,13 @@ def _check_seed(seed: int | str | None) -> int:
 def named() -> list[str]:
     """Names of the scenarios that come with the simulator."""
     return ["default", *sorted(file.stem for file in SCENARIOS.glob("*.toml"))]
+
+
+def why(name: str) -> str:
+    """The sentence that says why a named scenario exists."""
+    if name == "default":
+        return "The history as the record tells it."
+    return str(tomllib.loads((SCENARIOS / f"{name}.toml").read_text(encoding="utf-8"))["why"])
 
 
 def load(name: str) -> Scenario:

@@ -1,0 +1,121 @@
+"""Pictures, from data frames only, so that they can be drawn again without simulating."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import matplotlib.dates as mdates
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from model import calendar
+from model.events import EVENTS
+
+COLOURS = {"general": "#1f5fa8", "seniors": "#c0392b", "chronic": "#2e8b57", "all": "#333333"}
+LABELS = {"general": "general plan", "seniors": "seniors' plan", "chronic": "chronic plan", "all": "all plans"}
+NUMBERED = {"rule": "#777777", "covid": "#b8860b", "regulator": "#7d3c98", "scandal": "#7d3c98", "rival": "#7d3c98"}
+
+
+def _when(period_or_day: str) -> date:
+    """The day at which a published figure is drawn."""
+    if "P" in period_or_day:
+        return calendar.published(calendar.parse_label(period_or_day))
+    return date.fromisoformat(period_or_day)
+
+
+def history_figure(history: pd.DataFrame, targets: pd.DataFrame, title: str) -> Figure:
+    """Members, share per settlement and recipients per plan, with the published points and the events.
+
+    Args:
+        history: one row per period and plan (`MutualAidModel.history`).
+        targets: rows of the record with plan, measure, when, value, low, high.
+        title: what is drawn.
+    """
+    figure = Figure(figsize=(11, 12), layout="constrained")
+    axes: Sequence[Axes] = figure.subplots(4, 1, sharex=True, height_ratios=[3, 2.6, 2.6, 2.6])
+    figure.suptitle(title, fontsize=13)
+    days = pd.to_datetime(history["date"])
+    wide = {
+        name: history.assign(day=days).pivot(index="day", columns="plan", values=name)
+        for name in ("members", "share_yuan", "recipients")
+    }
+    _draw_members(axes[0], wide["members"] / 1e6, targets)
+    _draw(axes[1], wide["share_yuan"][["general", "chronic"]], targets, "share", "yuan per member\nand settlement")
+    axes[1].set_title("Share: general and chronic plan", loc="left", fontsize=10)
+    _draw(axes[2], wide["share_yuan"][["seniors"]], targets, "share", "yuan per member\nand settlement")
+    axes[2].set_title("Share: seniors' plan", loc="left", fontsize=10)
+    _draw(axes[3], wide["recipients"], targets, "recipients", "people per settlement")
+    axes[3].set_title("Recipients of aid", loc="left", fontsize=10)
+    for axis in axes:
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_ylim(bottom=0)
+    _mark_events(axes)
+    axes[-1].xaxis.set_major_locator(mdates.MonthLocator(bymonth=(1, 7)))
+    axes[-1].xaxis.set_major_formatter(mdates.DateFormatter("%b %Y"))
+    axes[-1].set_xlim(pd.Timestamp(calendar.LAUNCH), pd.Timestamp(calendar.LAST))
+    key = "   ".join(f"{n} {event.what}" for n, event in enumerate(EVENTS, start=1))
+    figure.supxlabel(_wrap(key, 150), fontsize=7.5, x=0.01, ha="left")
+    return figure
+
+
+def _wrap(text: str, width: int) -> str:
+    lines, line = [], ""
+    for item in text.split("   "):
+        if len(line) + len(item) > width:
+            lines.append(line)
+            line = ""
+        line += item + "   "
+    return "\n".join([*lines, line])
+
+
+def _draw_members(axis: Axes, members: pd.DataFrame, targets: pd.DataFrame) -> None:
+    members = members.assign(all=members.sum(axis=1))
+    for plan in ("all", "general", "seniors", "chronic"):
+        axis.plot(members.index, members[plan], color=COLOURS[plan], label=LABELS[plan], lw=1.8)
+    rows = targets[targets["measure"] == "members"]
+    _points(axis, rows.assign(day=[_when(when) for when in rows["when"]]), 1e-6)
+    axis.set_ylabel("million members")
+    axis.set_title("Members", loc="left", fontsize=10)
+    axis.plot([], [], "o", ms=4, mfc="white", color="#333333", label="published, with accepted band")
+    axis.legend(loc="upper left", bbox_to_anchor=(0.08, 0.62), fontsize=8, frameon=False)
+
+
+def _draw(axis: Axes, curves: pd.DataFrame, targets: pd.DataFrame, measure: str, label: str) -> None:
+    for plan in curves:
+        axis.plot(curves.index, curves[plan], color=COLOURS[str(plan)], label=LABELS[str(plan)], lw=1.6)
+    rows = targets[
+        (targets["measure"] == measure) & targets["when"].str.contains("-P[12]$") & targets["plan"].isin(list(curves))
+    ]
+    _points(axis, rows.assign(day=[_when(when) for when in rows["when"]]), 1.0)
+    axis.set_ylabel(label)
+    if len(curves.columns) > 1:
+        axis.legend(loc="upper left", bbox_to_anchor=(0.0, 0.9), fontsize=8, frameon=False)
+
+
+def _points(axis: Axes, rows: pd.DataFrame, unit: float) -> None:
+    for plan, those in rows.groupby("plan"):
+        error = [(those["value"] - those["low"]) * unit, (those["high"] - those["value"]) * unit]
+        style = {"fmt": "o", "ms": 4, "mfc": "white", "color": COLOURS[str(plan)], "lw": 1, "capsize": 2, "zorder": 5}
+        axis.errorbar(those["day"], those["value"] * unit, yerr=error, **style)
+
+
+def _mark_events(axes: Sequence[Axes]) -> None:
+    """A thin line at each event, numbered on top; the key stands below the picture."""
+    last = None
+    lift = 0
+    for number, event in enumerate(EVENTS, start=1):
+        for axis in axes:
+            axis.axvline(pd.Timestamp(event.day), color=NUMBERED.get(event.kind, "#000000"), lw=0.7, alpha=0.35)
+        close = last is not None and (event.day - last).days < 24
+        lift = (lift + 1) % 3 if close else 0
+        last = event.day
+        axes[0].annotate(
+            str(number),
+            (pd.Timestamp(event.day), 1.0 + 0.055 * lift),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            va="bottom",
+            fontsize=7.5,
+            color=NUMBERED.get(event.kind, "#000000"),
+        )

@@ -1,0 +1,73 @@
+"""Result folders: checked before the work, filled at once after it, never half-written."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
+from model.errors import UserError
+
+
+class OutputError(UserError):
+    """A folder that cannot be written: one line naming it and the reason."""
+
+
+class OutputFolder:
+    """A folder for results. Files are made in a hidden neighbour and moved over when all of them are there.
+
+    Raises:
+        OutputError: on entering, if the folder cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._made: list[Path] = []
+
+    def __enter__(self) -> "OutputFolder":
+        """Check that results can be written, before any work is done for them."""
+        try:
+            missing = [self.path, *self.path.parents]
+            self._made = [folder for folder in missing if not folder.exists()]
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._staging = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.path))
+        except OSError as error:
+            self._unmake()
+            raise OutputError(
+                f"out = '{self.path}' cannot be written ({error.strerror}); allowed: a folder that you may write to"
+            ) from None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Move the finished files over; after an error leave nothing behind."""
+        try:
+            if kind is None:
+                for file in sorted(self._staging.iterdir()):
+                    file.replace(self.path / file.name)
+        except OSError as failure:
+            raise OutputError(f"out = '{self.path}' cannot be written ({failure.strerror})") from None
+        finally:
+            shutil.rmtree(self._staging, ignore_errors=True)
+            if kind is not None:
+                self._unmake()
+
+    def _unmake(self) -> None:
+        for folder in self._made:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+    def table(self, name: str, frame: DataFrame) -> None:
+        """Write a data frame as CSV."""
+        frame.to_csv(self._staging / name, index=False, lineterminator="\n")
+
+    def json(self, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON file."""
+        (self._staging / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def picture(self, name: str, figure: Figure) -> None:
+        """Write a picture as PNG, without a time stamp."""
+        figure.savefig(self._staging / name, dpi=120, metadata={"Software": None})

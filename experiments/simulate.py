@@ -1,0 +1,73 @@
+"""One run: simulate a scenario and keep what a reader needs to repeat it."""
+
+import platform
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numba
+import pandas as pd
+
+from model.model import MutualAidModel
+from model.scenario import Scenario
+
+LIBRARIES = ("mutualaid", "mesa", "numpy", "numba", "scipy", "pandas", "matplotlib")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished, or interrupted, run."""
+
+    model: MutualAidModel
+    history: pd.DataFrame
+    setup_s: float
+    wall_s: float
+    finished: bool
+
+    def summary(self, name: str) -> dict[str, Any]:
+        """What `run.json` says: what was run, with what, and what it took."""
+        scenario = self.model.scenario
+        rows, periods = len(self.model.population), self.model.period
+        return {
+            "scenario": name,
+            "seed": scenario.seed,
+            "scale": scenario.scale,
+            "rows": rows,
+            "periods": periods,
+            "finished": self.finished,
+            "changed": scenario.differences(),
+            "parameters": scenario.values(),
+            "insured_after_closing": self.model.insurer.taken_over,
+            "aid_after_closing_yuan": self.model.ledger.total("aid after the closing") / 100,
+            "wall_s": round(self.wall_s, 3),
+            "setup_s": round(self.setup_s, 3),
+            "people_periods_per_s": round(rows * periods / max(self.wall_s - self.setup_s, 1e-9)),
+            "peak_rss_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            "threads": numba.get_num_threads(),
+            "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        }
+
+
+def simulate(scenario: Scenario, progress: Callable[[int, int, int], None] | None = None) -> Run:
+    """Run a scenario to its end, or until it is interrupted (Ctrl-C), which keeps the periods done so far.
+
+    `progress` is told rows, periods done and periods in all.
+    """
+    begin = time.perf_counter()
+    model = MutualAidModel(scenario)
+    ready = time.perf_counter()
+    finished = True
+
+    def report(done: int) -> None:
+        if progress is not None:
+            progress(len(model.population), done, scenario.periods)
+
+    try:
+        report(0)
+        model.run(report)
+    except KeyboardInterrupt:
+        finished = False
+    return Run(model, model.history, ready - begin, time.perf_counter() - begin, finished)

@@ -1,0 +1,259 @@
+"""Textbook spirals with a closed form, run through the same rules and settlement as Xiang Hu Bao.
+
+A stripped scenario switches off everything that the textbook leaves out: everybody hears at once, looks at every
+bill, knows their own risk exactly and takes cover whenever it is worth its price; no wait, no lag, no fee, no caps.
+Settling expected claims, the price of a period is the mean cost of those who bought at the last one. People are laid
+out on an even grid of risks, so what is left of error is the grid's.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from agents import luck
+from agents.population import (
+    FRAILTY_UNIT,
+    GENERAL,
+    LOG_UNIT,
+    NEVER,
+    PLACE_MASK,
+    UNAWARE,
+    Fate,
+    Population,
+    empty_columns,
+)
+from model import calendar
+from model.health import health
+from model.model import MutualAidModel
+from model.scenario import Scenario
+from model.synthesis import LAUNCH_MONTH
+
+CASES = Path(__file__).parent / "data" / "verification_cases.json"
+PEOPLE = 200_000
+FRAILTY_OF_COST = 4.0
+"""The textbook's cost 1 is a frailty of 4."""
+ALWAYS = 500.0
+"""Intensity of noticing or hearing at which everybody does, every period."""
+AGE = 30
+PERIODS = 22
+"""Everybody stays 30 for as long."""
+BENEFIT = 1e7
+
+
+def stripped(**changes: Any) -> Scenario:
+    """The textbook's world, for fewer periods than it takes anybody to grow a year older."""
+    return Scenario(
+        potential_population=PEOPLE,
+        scale=1,
+        incidence_multiplier=0.1,
+        mortality_multiplier=0.0,
+        blue_share=1.0,
+        accident_share=0.0,
+        thyroid_multiplier=0.0,
+        early_cancer_share=0.0,
+        information=1.0,
+        join_temperature=0.0,
+        stay_temperature=0.0,
+        joining_hassle=0.0,
+        launch_advertising=0.0,
+        word_of_mouth=0.0,
+        regulator_impact=0.0,
+        scandal_impact=0.0,
+        rival_closure_impact=0.0,
+        refusal_impact=0.0,
+        salience=0.0,
+        news_attention=0.0,
+        price_memory=1.0,
+        fee_rate=0.0,
+        insurance_fee_rate=0.0,
+        wait_periods=0,
+        case_cap=1e6,
+        yearly_cap=1e6,
+        benefit_young=BENEFIT,
+        benefit_old=BENEFIT,
+        credit_gate=False,
+        filing_share=1.0,
+        lag_months=0.0,
+        terms_refusal=0.0,
+        review_start=1e12,
+        insurer_loading=1e6,
+        closing=False,
+        expected_claims=True,
+        periods=PERIODS,
+    ).replace(**({"advertising": ALWAYS, "habit": ALWAYS, "return_rate": ALWAYS, "reconsideration": ALWAYS} | changes))
+
+
+def people_with(costs: NDArray[np.float64], values: NDArray[np.float64], scenario: Scenario, *, members: bool) -> Population:
+    """People of one age and sex with these costs and willingness to pay, in the textbook's units, shape (people,) each.
+
+    `members`: they all start inside the general plan. Nobody falls ill or dies: expected claims are settled.
+    """
+    columns = empty_columns(costs.size)
+    columns.birth_month[:] = LAUNCH_MONTH - 12 * AGE
+    columns.body[:] = 0
+    columns.frailty[:] = np.maximum(1, np.round(costs * FRAILTY_OF_COST * FRAILTY_UNIT))
+    with np.errstate(divide="ignore"):
+        columns.premium[:] = np.clip(np.round(np.log(values / costs) * LOG_UNIT), -32767, 32767)
+    columns.adoption[:] = 0
+    columns.attention[:] = 0
+    for fated in (columns.signs, columns.illness, columns.death):
+        fated[:] = NEVER
+    columns.status[:] = GENERAL if members else UNAWARE
+    columns.joined[:] = 0 if members else NEVER
+    columns.clock[:] = -np.log(luck.draw_each(scenario.seed, luck.CLOCK, np.arange(costs.size), 0))
+    nothing = Fate(np.zeros(scenario.periods + 1, np.int64), np.empty(0, np.uint32), np.empty(0, np.uint8))
+    return Population(columns, nothing, 1)
+
+
+def grid(low: float = 0.0, high: float = 1.0) -> NDArray[np.float64]:
+    """Costs spread evenly over an interval, shape (people,)."""
+    return low + (high - low) * (np.arange(PEOPLE) + 0.5) / PEOPLE
+
+
+@dataclass(frozen=True)
+class Spiral:
+    """A simulated path in the textbook's units: price and share of people insured, shape (periods,) each."""
+
+    price: NDArray[np.float64]
+    """The price at which the decisions of each period were taken."""
+    share: NDArray[np.float64]
+    costs: NDArray[np.float64]
+    insured: NDArray[np.bool_]
+    """Who is insured at the end, shape (people,)."""
+
+
+def spiral(
+    costs: NDArray[np.float64],
+    values: NDArray[np.float64],
+    *,
+    first_price: float,
+    members: bool = False,
+    **changes: Any,
+) -> Spiral:
+    """Run people with these costs and values from a first price on."""
+    scenario = stripped()
+    unit = health(scenario).incidence[0, AGE] * FRAILTY_OF_COST * BENEFIT
+    scenario = scenario.replace(advertised_price=first_price * unit, **changes)
+    population = people_with(costs, values, scenario, members=members)
+    history = MutualAidModel(scenario, population=population).run()
+    general = history[history["plan"] == "general"]
+    prices = calendar.PERIODS_PER_YEAR * general["share_yuan"].to_numpy() / unit
+    insured = (population.columns.status & PLACE_MASK) == GENERAL
+    return Spiral(
+        np.concatenate([[first_price], prices]), general["members"].to_numpy() / costs.size, costs, insured
+    )
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number of the textbook beside the simulated one."""
+
+    case: str
+    quantity: str
+    closed_form: float
+    simulated: float
+    tolerance: float
+    """Largest difference that the grid, rounding to fen, or (V7) five standard errors of sampling explain."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether they agree."""
+        return abs(self.simulated - self.closed_form) <= self.tolerance
+
+
+GRID_ERROR = 5e-4
+SAMPLING_ERROR = 5 * 0.5 / PEOPLE**0.5
+"""Five standard errors of a share of people, at its widest."""
+
+
+def _paths(case: str, got: Spiral, wanted: dict[str, Any], offset: int, tolerance: float) -> Iterator[Check]:
+    """Every value of the closed-form paths that the run reaches; `offset`: periods before the first decision."""
+    for step, price in enumerate(wanted["price_path"][:PERIODS]):
+        yield Check(case, f"price {step}", price, float(got.price[step]), tolerance)
+    for step, share in enumerate(wanted.get("share_path", [])[offset:PERIODS]):
+        yield Check(case, f"share {step + offset}", share, float(got.share[step]), tolerance)
+
+
+def multiplicative(case: dict[str, Any]) -> Iterator[Check]:
+    """V1: costs uniform on [0, 1], willingness to pay (1 + alpha) x cost."""
+    alpha = case["alpha"]
+    got = spiral(grid(), (1 + alpha) * grid(), first_price=0.5)
+    yield from _paths(f"V1 alpha {alpha:g}", got, case, 0, GRID_ERROR)
+    if case["share_star"] > 0:  # with no premium the pool dies out, and has no price any more
+        yield Check(f"V1 alpha {alpha:g}", "fixed point", case["p_star"], float(got.price[-1]), GRID_ERROR)
+
+
+def interval(case: dict[str, Any]) -> Iterator[Check]:
+    """V2: costs uniform on [lo, hi]; full pooling at the mean where the premium is large enough."""
+    costs = grid(case["lo"], case["hi"])
+    name = f"V2 [{case['lo']:g}, {case['hi']:g}] alpha {case['alpha']:g}"
+    got = spiral(costs, (1 + case["alpha"]) * costs, first_price=float(costs.mean()))
+    yield Check(name, "fixed point", case["p_star"], float(got.price[-1]), GRID_ERROR)
+    yield Check(name, "share insured", case["share"], float(got.share[-1]), 3 * GRID_ERROR)
+
+
+def additive(case: dict[str, Any]) -> Iterator[Check]:
+    """V3: costs uniform on [0, 1], willingness to pay cost + r."""
+    got = spiral(grid(), grid() + case["r"], first_price=0.5)
+    yield from _paths(f"V3 r {case['r']:g}", got, case, 0, GRID_ERROR)
+
+
+def inertia(case: dict[str, Any]) -> Iterator[Check]:
+    """V7: everybody starts insured, a share lambda looks again each period, nobody comes back."""
+    attentive = case["lam"]
+    habit = ALWAYS if attentive == 1 else -math.log1p(-attentive)
+    values = (1 + case["alpha"]) * grid()
+    got = spiral(grid(), values, first_price=0.5, members=True, habit=habit, return_rate=0.0)
+    name = f"V7 alpha {case['alpha']:g} lambda {attentive:g}"
+    yield from _paths(name, got, case, 1, GRID_ERROR + (attentive < 1) * SAMPLING_ERROR)
+
+
+def positive_correlation(case: dict[str, Any]) -> Iterator[Check]:
+    """V13: at the fixed point the insured cost more than the others."""
+    alpha = case["alpha"]
+    got = spiral(grid(), (1 + alpha) * grid(), first_price=case["member_mean"])
+    name = f"V13 alpha {alpha:g}"
+    yield Check(name, "mean cost inside", case["member_mean"], float(got.costs[got.insured].mean()), GRID_ERROR)
+    yield Check(name, "mean cost outside", case["nonmember_mean"], float(got.costs[~got.insured].mean()), GRID_ERROR)
+    covariance = float(np.cov(got.insured, got.costs, bias=True)[0, 1])
+    yield Check(name, "covariance", case["cov"], covariance, GRID_ERROR)
+
+
+RUNS: dict[str, Callable[[dict[str, Any]], Iterator[Check]]] = {
+    "V1_uniform_multiplicative": multiplicative,
+    "V2_uniform_ab": interval,
+    "V3_uniform_additive": additive,
+    "V7_inertia_no_rejoin": inertia,
+    "V13_pos_corr": positive_correlation,
+}
+"""The closed forms of `verification_cases.json` that the simulator itself is held to."""
+
+
+def checks(which: str) -> list[Check]:
+    """All numbers of one closed form beside the simulated ones; `which` is a key of `RUNS`."""
+    cases = json.loads(CASES.read_text(encoding="utf-8"))[which]
+    return [check for case in cases for check in RUNS[which](case)]
+
+
+def theory_table() -> Table:
+    """Every closed form, its numbers, and the largest difference to the simulation."""
+    table = Table(title="Closed forms and the same rules simulated", title_justify="left")
+    for name in ("case", "numbers", "largest difference", "allowed", "agree?"):
+        table.add_column(name)
+    for which in RUNS:
+        by_case: dict[str, list[Check]] = {}
+        for check in checks(which):
+            by_case.setdefault(check.case, []).append(check)
+        for case, those in by_case.items():
+            worst = max(those, key=lambda check: abs(check.simulated - check.closed_form) / check.tolerance)
+            difference = abs(worst.simulated - worst.closed_form)
+            agree = "yes" if all(check.holds for check in those) else "NO"
+            table.add_row(case, str(len(those)), f"{difference:.5f} ({worst.quantity})", f"{worst.tolerance:.5f}", agree)
+    return table

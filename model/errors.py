@@ -1,0 +1,5 @@
+"""Mistakes that a user can make, told apart from mistakes of the program."""
+
+
+class UserError(ValueError):
+    """One line that names the key, the value and what is allowed; the command ends with exit code 2."""
