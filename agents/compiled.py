@@ -14,7 +14,7 @@ from typing import cast
 # Threads that sleep instead of spinning cost little on a quiet machine and save half on a busy one.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-import numba  # noqa: E402  (the wait policy has to stand in the environment first)
+import numba
 
 
 def _cache_folder() -> Path:
@@ -31,7 +31,7 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
 
 def compiled[F: Callable[..., object]](function: F) -> F:
     """Compile a scalar function or a loop of one thread; division by zero gives infinity, as in NumPy."""
-    return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True)(function))
+    return cast("F", numba.njit(cache=True, error_model="numpy", nogil=True)(function))
 
 
 def compiled_inline[F: Callable[..., object]](function: F) -> F:
@@ -40,9 +40,9 @@ def compiled_inline[F: Callable[..., object]](function: F) -> F:
     A call would hand over every array of the columns, and count references to each across threads: ten times
     the cost of the work itself.
     """
-    return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=True)(function))
+    return cast("F", numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=True)(function))
 
 
 def compiled_parallel[F: Callable[..., object]](function: F) -> F:
     """Compile a loop over blocks of people that runs on all threads."""
-    return cast(F, numba.njit(cache=True, error_model="numpy", nogil=True, parallel=True)(function))
+    return cast("F", numba.njit(cache=True, error_model="numpy", nogil=True, parallel=True)(function))

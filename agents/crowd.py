@@ -16,13 +16,13 @@ from agents.compiled import compiled, compiled_inline, compiled_parallel
 from agents.outlook import Outlook
 from agents.population import (
     AWARE,
+    BARRED,
     CHRONIC,
     CHRONICALLY_ILL,
     CONCEALED,
     DIE,
     FALL_ILL,
     FRAILTY_UNIT,
-    BARRED,
     GENERAL,
     LEFT,
     LOG_UNIT,
@@ -97,13 +97,12 @@ def risk_units(columns: Columns, row: int, outlook: Outlook) -> int:
     """Own incidence per person-year, in 1 / RISK_UNIT."""
     age = (outlook.half_month - 2 * columns.birth_month[row]) // 24
     risk = rules.own_risk(
-        outlook.incidence[columns.body[row] & MALE, age],
+        outlook.well_risk[columns.body[row] & MALE, age],
         columns.frailty[row] / FRAILTY_UNIT,
         (columns.status[row] & SIGNS) != 0,
-        outlook.blue,
         outlook.signs_risk,
     )
-    return np.int64(risk * RISK_UNIT)
+    return int(risk * RISK_UNIT)
 
 
 @compiled_inline
@@ -209,15 +208,15 @@ def _befall(
     """Let fate befall these people in turn; returns the number of members who fell ill, entered in `ill`."""
     cases = 0
     for k in range(rows.size):
-        row = np.int64(rows[k])
+        row = int(rows[k])
         event = events[k]
         status = columns.status[row]
         place = status & PLACE_MASK
-        if event == SIGNS_APPEAR or event == SIGNS_PASS:
+        if event in (SIGNS_APPEAR, SIGNS_PASS):
             count(rolls, columns, row, outlook.period, outlook.wait, -1)
             columns.status[row] = status ^ np.uint8(SIGNS)
             count(rolls, columns, row, outlook.period, outlook.wait, 1)
-        elif event == FALL_ILL or event == DIE:
+        elif event in (FALL_ILL, DIE):
             if is_member(place):
                 tally[place - GENERAL, ILL if event == FALL_ILL else DIED] += 1
                 if event == FALL_ILL:
@@ -289,8 +288,6 @@ class Crowd:
         fate = self.population.fate
         events = slice(fate.start[outlook.period], fate.start[outlook.period + 1])
         size = events.stop - events.start
-        ill = Illness(*(np.empty(size, dtype=t) for t in ("int64", "int64", "int64", "bool")))
-        cases = _befall(
-            self.population.columns, fate.row[events], fate.event[events], outlook, self.rolls, tally, ill
-        )
-        return Illness(*(column[:cases] for column in ill))
+        ill = Illness._make(np.empty(size, dtype=t) for t in ("int64", "int64", "int64", "bool"))
+        cases = _befall(self.population.columns, fate.row[events], fate.event[events], outlook, self.rolls, tally, ill)
+        return Illness._make(column[:cases] for column in ill)

@@ -30,13 +30,13 @@ from agents.crowd import (
 from agents.outlook import Outlook
 from agents.population import (
     AWARE,
+    BARRED,
     CHRONIC,
     CHRONICALLY_ILL,
     CONCEALED,
     DIE,
     FALL_ILL,
     FRAILTY_UNIT,
-    BARRED,
     GENERAL,
     LEFT,
     LOG_UNIT,
@@ -116,8 +116,8 @@ class Member(mesa.Agent):  # type: ignore[misc]
 
     def own_risk(self, outlook: Outlook) -> float:
         """Incidence per person-year given all that is true of them."""
-        incidence = outlook.incidence[self.body & MALE, self.age_in_half_months(outlook) // 24]
-        return rules.own_risk(float(incidence), self.frailty, self.has_signs, outlook.blue, outlook.signs_risk)
+        well_risk = outlook.well_risk[self.body & MALE, self.age_in_half_months(outlook) // 24]
+        return rules.own_risk(float(well_risk), self.frailty, self.has_signs, outlook.signs_risk)
 
     def reservation_price(self, plan: int, outlook: Outlook) -> float:
         """The most they would pay for a year in this plan, yuan."""

@@ -21,8 +21,8 @@ class Outlook(NamedTuple):
     """What known warning signs add to it, yuan per year, shape (plans, sexes, ages)."""
     insurer: NDArray[np.float64]
     """The insurer's premium for the same cover, yuan per year, shape (plans, sexes, ages)."""
-    incidence: NDArray[np.float64]
-    """Critical illness per person-year, shape (sexes, ages)."""
+    well_risk: NDArray[np.float64]
+    """Incidence of people without signs and of frailty 1, per person-year, shape (sexes, ages)."""
     price: NDArray[np.float64]
     """What a year of membership is expected to cost, yuan, shape (plans,)."""
     open: NDArray[np.bool_]
@@ -44,6 +44,5 @@ class Outlook(NamedTuple):
     """What joining costs in effort and doubt, yuan per year of cover."""
     join_temperature: float
     stay_temperature: float
-    blue: float
     signs_risk: float
     """Incidence of a person with signs, per person-year."""

@@ -88,14 +88,14 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         """How far the last share exceeded the usual one, yuan."""
         self.has_billed = np.zeros(len(plans), dtype=np.bool_)
 
-    def review(self, filed: float, slowed: float) -> Any:
+    def review(self, period: int, filed: float, slowed: float) -> Any:
         """Decide the oldest claims as far as capacity goes, then hire for the next period.
 
         Capacity moves towards what the claims filed and the queue call for, by a limited rate a period; the platform
         hires nobody while reviews are slowed down (`slowed` below 1).
         """
         scenario = self.model.scenario
-        decided = self.docket.review(np.floor(self.capacity * slowed))
+        decided = self.docket.review(np.floor(self.capacity * slowed), period - scenario.review_periods)
         if slowed == 1.0:
             wanted = filed + self.docket.waiting.people.sum() / scenario.review_clearing
             most = self.capacity * (1 + scenario.review_growth)
@@ -138,6 +138,6 @@ class Platform(mesa.Agent):  # type: ignore[misc]
 
     def close(self, period: int) -> int:
         """Pay what is due for all claims under way, from the platform's own money; returns fen."""
-        owed = round(self.docket.owed * FEN)
+        owed = round(float(self.docket.owed) * FEN)
         self.ledger.transfer(period, "platform", "patients", owed, "aid after the closing")
         return owed

@@ -86,12 +86,12 @@ def enrols(place: int, gated: bool, accepted: bool, questionnaire: int) -> int:
 
 
 @compiled
-def own_risk(incidence: float, frailty: float, signs: bool, blue: float, signs_risk: float) -> float:
+def own_risk(well_risk: float, frailty: float, signs: bool, signs_risk: float) -> float:
     """Incidence per person-year given all that is true of a person now.
 
-    `blue` is the share of incidence that strikes without warning; with signs, the risk is that of the signs.
+    `well_risk` is that of people of their age and sex without signs, `signs_risk` that of people with signs.
     """
-    return signs_risk if signs else blue * incidence * frailty
+    return signs_risk if signs else well_risk * frailty
 
 
 @compiled

@@ -62,7 +62,14 @@ def _scenario(name: str, scale: str | None, seed: str | None, changes: list[str]
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[int, int, int], None]]:
     """A bar with people-periods a second and time left."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),

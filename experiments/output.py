@@ -42,7 +42,9 @@ class OutputFolder:
             ) from None
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Move the finished files over; after an error leave nothing behind."""
         try:
             if kind is None:

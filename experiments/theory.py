@@ -83,6 +83,7 @@ def stripped(**changes: Any) -> Scenario:
         lag_months=0.0,
         terms_refusal=0.0,
         review_start=1e12,
+        review_periods=0,
         insurer_loading=1e6,
         closing=False,
         expected_claims=True,
@@ -90,7 +91,9 @@ def stripped(**changes: Any) -> Scenario:
     ).replace(**({"advertising": ALWAYS, "habit": ALWAYS, "return_rate": ALWAYS, "reconsideration": ALWAYS} | changes))
 
 
-def people_with(costs: NDArray[np.float64], values: NDArray[np.float64], scenario: Scenario, *, members: bool) -> Population:
+def people_with(
+    costs: NDArray[np.float64], values: NDArray[np.float64], scenario: Scenario, *, members: bool
+) -> Population:
     """People of one age and sex with these costs and willingness to pay, in the textbook's units, shape (people,) each.
 
     `members`: they all start inside the general plan. Nobody falls ill or dies: expected claims are settled.
@@ -146,9 +149,7 @@ def spiral(
     general = history[history["plan"] == "general"]
     prices = calendar.PERIODS_PER_YEAR * general["share_yuan"].to_numpy() / unit
     insured = (population.columns.status & PLACE_MASK) == GENERAL
-    return Spiral(
-        np.concatenate([[first_price], prices]), general["members"].to_numpy() / costs.size, costs, insured
-    )
+    return Spiral(np.concatenate([[first_price], prices]), general["members"].to_numpy() / costs.size, costs, insured)
 
 
 @dataclass(frozen=True)
@@ -255,5 +256,7 @@ def theory_table() -> Table:
             worst = max(those, key=lambda check: abs(check.simulated - check.closed_form) / check.tolerance)
             difference = abs(worst.simulated - worst.closed_form)
             agree = "yes" if all(check.holds for check in those) else "NO"
-            table.add_row(case, str(len(those)), f"{difference:.5f} ({worst.quantity})", f"{worst.tolerance:.5f}", agree)
+            table.add_row(
+                case, str(len(those)), f"{difference:.5f} ({worst.quantity})", f"{worst.tolerance:.5f}", agree
+            )
     return table

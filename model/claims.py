@@ -20,7 +20,7 @@ from model.health import ACCIDENT, KINDS, Health
 
 LONGEST_LAG = 12
 """Half-months: a claim is due within 180 days of diagnosis."""
-LAG_SHAPE = 2.0
+LAG_SHAPE = 4.0
 """Shape of the gamma distribution of the lag: assumed."""
 NO_PERSON = -1
 
@@ -44,17 +44,17 @@ class Cases(NamedTuple):
 
     def only(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Cases":
         """Some of the cases."""
-        return Cases(*(column[which] for column in self))
+        return Cases._make(column[which] for column in self)
 
 
-NO_CASES = Cases(
-    *(np.empty(0, dtype=t) for t in ("int64", "int64", "int64", "float64", "float64", "bool", "float64"))
+NO_CASES = Cases._make(
+    np.empty(0, dtype=t) for t in ("int64", "int64", "int64", "float64", "float64", "bool", "float64")
 )
 
 
 def join(*parts: Cases) -> Cases:
     """All cases of these parts, in this order."""
-    return Cases(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return Cases._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
 
 class Terms(NamedTuple):
@@ -77,9 +77,9 @@ class Terms(NamedTuple):
 def lag_distribution(mean_months: float) -> NDArray[np.float64]:
     """Probability of filing 0, 1, .. 12 half-months after diagnosis, shape (13,)."""
     if mean_months == 0:
-        return np.eye(LONGEST_LAG + 1)[0]
+        return np.asarray(np.eye(LONGEST_LAG + 1)[0])
     upper = gamma.cdf(np.arange(1, LONGEST_LAG + 2), LAG_SHAPE, scale=2 * mean_months / LAG_SHAPE)
-    return np.diff(upper / upper[-1], prepend=0.0)
+    return np.asarray(np.diff(upper / upper[-1], prepend=0.0))
 
 
 @compiled
@@ -92,17 +92,17 @@ def _fate_of_cases(columns: Columns, ill: Illness, kinds: np.ndarray, terms: Ter
         row, plan = ill.row[k], ill.plan[k]
         sex = columns.body[row] & MALE
         months = (terms.half_month - 2 * columns.birth_month[row]) / 2
-        age = np.int64(months // 12)
+        age = int(months // 12)
         share[:] = np.cumsum(kinds[sex, age])
         u = luck.draw(terms.seed, luck.KIND, row, terms.period)
-        kind = min(np.searchsorted(share, u, side="right"), len(KINDS) - 1)
+        kind = min(int(np.searchsorted(share, u, side="right")), len(KINDS) - 1)
         covered = kind == ACCIDENT or terms.period - ill.joined[k] >= terms.wait
         benefit = terms.benefits[plan, age, kind]
         u = luck.draw(terms.seed, luck.FILE, row, terms.period)
         if benefit <= 0.0 or not rules.files_claim(covered, terms.filing_share[plan], u):
             continue
         u = luck.draw(terms.seed, luck.LAG, row, terms.period)
-        lag = min(np.searchsorted(last, u, side="right"), LONGEST_LAG)
+        lag = min(int(np.searchsorted(last, u, side="right")), LONGEST_LAG)
         u = luck.draw(terms.seed, luck.REVIEW, row, terms.period)
         cases.due[filed] = terms.period + lag
         cases.row[filed] = row
@@ -118,7 +118,7 @@ def _fate_of_cases(columns: Columns, ill: Illness, kinds: np.ndarray, terms: Ter
 def sampled_cases(columns: Columns, ill: Illness, health: Health, terms: Terms) -> Cases:
     """The claims of the members who fell ill this period, in row order."""
     size = ill.row.size
-    cases = Cases(*(np.empty(size, dtype=column.dtype) for column in NO_CASES))
+    cases = Cases._make(np.empty(size, dtype=column.dtype) for column in NO_CASES)
     filed = _fate_of_cases(columns, ill, health.kinds, terms, cases)
     return cases.only(slice(filed))
 
@@ -130,7 +130,7 @@ def expected_cases(rolls: NDArray[np.int64], health: Health, terms: Terms) -> Ca
     """
     half_months = terms.half_month - 2 * np.arange(rolls.shape[2])
     ages = np.clip(half_months // 24, 0, health.incidence.shape[1] - 1)
-    well = -np.expm1(-health.incidence[:, ages] * health.kappa / 24) * health.blue_exit
+    well = -np.expm1(-health.leaving[:, ages] / 24) * health.blue[:, ages]
     with_signs = health.signs_exit * health.true_alarm
     alive = np.exp(-health.mortality[:, ages] / 24)
     kinds = health.kinds[:, ages]
@@ -220,10 +220,13 @@ class Docket:
         self.waiting = join(self.waiting, now)
         return now
 
-    def review(self, capacity: float) -> Cases:
-        """The cases decided this period: first filed, first reviewed, as many claims as capacity allows."""
+    def review(self, capacity: float, filed_by: int) -> Cases:
+        """The cases decided this period: first filed, first reviewed, as many claims as capacity allows.
+
+        Only cases filed by the period `filed_by` are ready.
+        """
         before = np.concatenate([[0.0], np.cumsum(self.waiting.people)[:-1]]) if self.waiting.due.size else np.empty(0)
-        decided = np.clip(capacity - before, 0.0, self.waiting.people)
+        decided = np.clip(capacity - before, 0.0, self.waiting.people) * (self.waiting.due <= filed_by)
         done = self.waiting._replace(people=decided).only(decided > 0)
         rest = self.waiting.people - decided
         self.waiting = self.waiting._replace(people=rest).only(rest > 0)

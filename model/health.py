@@ -4,11 +4,12 @@ Critical illness has three states: well, warning signs (known to the person alon
 and sex times frailty, a share strikes out of the blue; the rest passes through signs that last for months, and
 some signs are false alarms. The chain moves once a half-month at most:
 
-    well -> signs or ill   with probability 1 - exp(-frailty x incidence x kappa / 24)
+    well -> signs or ill   with probability 1 - exp(-frailty x leaving / 24)
     signs -> ill or well   with probability 1 - exp(-1 / (2 x signs_months))
 
-`kappa` is such that a person's incidence in the long run is frailty times the table. The same chain gives everybody's
-incidence given what is known of them now, so sampled and expected claims agree.
+`leaving` is such that incidence over all who are not ill yet is frailty times the table: signs appear at the rate at
+which people fall ill at the age when those signs will end. The same chain gives everybody's incidence given what is
+known of them now, so sampled and expected claims agree.
 """
 
 import csv
@@ -71,16 +72,21 @@ class Health:
     """Probability of each of `KINDS`, given illness, shape (2, 106, 5)."""
     mortality: NDArray[np.float64]
     """Deaths from other causes per person-year."""
-    kappa: float
-    """Leaving the state without signs, per unit of frailty x incidence."""
-    blue_exit: float
-    """Share of those who leave it that fall ill at once."""
+    prevalence: NDArray[np.float64]
+    """Odds of having warning signs, for frailty 1."""
+    leaving: NDArray[np.float64]
+    """Leaving the state without signs, per person-year of frailty 1."""
+    blue: NDArray[np.float64]
+    """Share of those who leave it that fall ill at once, out of the blue."""
     signs_exit: float
     """Probability per half-month that signs end."""
     true_alarm: float
     """Share of signs that end in illness."""
-    blue: float
-    """Share of incidence that strikes out of the blue."""
+
+    @property
+    def well_risk(self) -> NDArray[np.float64]:
+        """Incidence of a person without signs and with frailty 1, per person-year, shape (2, 106)."""
+        return self.leaving * self.blue
 
     @property
     def signs_risk(self) -> float:
@@ -105,17 +111,25 @@ def health(scenario: Scenario) -> Health:
     kinds[..., OTHER] = 1 - kinds[..., 1:].sum(axis=-1)
     critical_share = table("ci_share_of_deaths.csv", "k_share_of_deaths_due_to_CI")
     deaths = table("mortality_2020.csv", "death_rate_per_person_year")
-    blue, true_alarm = scenario.blue_share, scenario.true_alarm_share
-    kappa = blue + (1 - blue) / true_alarm
+    incidence = incidence * scenario.incidence_multiplier
+    signs_exit = -math.expm1(-1 / (2 * scenario.signs_months))
+    duration = 1 / (HALF_MONTHS_PER_YEAR * signs_exit)
+    ages = np.arange(AGES)
+    later = np.stack([np.interp(ages + duration, ages, of_sex) for of_sex in incidence])
+    out_of_the_blue = scenario.blue_share * incidence
+    through_signs = (1 - scenario.blue_share) / scenario.true_alarm_share
+    leaving = out_of_the_blue + through_signs * later
+    prevalence = through_signs * incidence * duration
     return Health(
-        incidence=incidence * scenario.incidence_multiplier,
+        incidence=incidence,
         kinds=kinds,
         mortality=deaths * (1 - critical_share) * scenario.mortality_multiplier,
-        kappa=kappa,
-        blue_exit=blue / kappa,
-        signs_exit=-math.expm1(-1 / (2 * scenario.signs_months)),
-        true_alarm=true_alarm,
-        blue=blue,
+        prevalence=prevalence,
+        # The table counts all who are not ill; those with signs are not there to leave.
+        leaving=leaving * (1 + prevalence),
+        blue=out_of_the_blue / leaving,
+        signs_exit=signs_exit,
+        true_alarm=scenario.true_alarm_share,
     )
 
 
@@ -126,12 +140,12 @@ class Chain(NamedTuple):
     periods: int
     half_month: int
     """Of period 0, so that age in half-months = half_month - 2 x birth_month."""
-    incidence: NDArray[np.float64]
-    illness_hazard: NDArray[np.float64]
+    signs_at_launch: NDArray[np.float64]
+    """Odds of having signs at frailty 1, shape (2, 106)."""
+    leaving_hazard: NDArray[np.float64]
     """Summed hazard from birth to each half-month of age, shape (2, 24 x 106 + 1)."""
     death_hazard: NDArray[np.float64]
-    kappa: float
-    blue_exit: float
+    blue: NDArray[np.float64]
     signs_exit: float
     true_alarm: float
 
@@ -142,11 +156,10 @@ def chain_of(health: Health, seed: int, periods: int, half_month: int) -> Chain:
         seed,
         periods,
         half_month,
-        health.incidence,
-        _cumulative(health.incidence),
+        health.prevalence,
+        _cumulative(health.leaving),
         _cumulative(health.mortality),
-        health.kappa,
-        health.blue_exit,
+        health.blue,
         health.signs_exit,
         health.true_alarm,
     )
@@ -169,13 +182,10 @@ def _first_beyond(hazard: np.ndarray, age: int, start: int, periods: int, thresh
 
 
 @compiled_inline
-def starts_with_signs(chain: Chain, person: int, rate: float) -> bool:
-    """Whether a person has signs at the launch: the steady state of the chain at their age and frailty.
-
-    `rate` is frailty x incidence per half-month.
-    """
-    appear = -math.expm1(-rate * chain.kappa) * (1.0 - chain.blue_exit)
-    return luck.draw(chain.seed, luck.HEALTH, person, 0) * (appear + chain.signs_exit) < appear
+def starts_with_signs(chain: Chain, person: int, sex: int, birth_month: int, frailty: float) -> bool:
+    """Whether a person has signs at the launch: the steady state of the chain at their age and frailty."""
+    odds = frailty * chain.signs_at_launch[sex, (chain.half_month - 2 * birth_month) // 24]
+    return bool(luck.draw(chain.seed, luck.HEALTH, person, 0) * (1.0 + odds) < odds)
 
 
 @compiled_inline
@@ -191,7 +201,8 @@ def fate_of(
 ) -> int:
     """What happens to a person, whatever the pool does.
 
-    Writes the events in order of time into `when` (periods) and `what`, which must have room for one a period and two more, and returns their number.
+    Writes the events in order of time into `when` (periods) and `what`, and returns their number. Both must have
+    room for one event a period and two more.
     """
     age = chain.half_month - 2 * birth_month
     periods = chain.periods
@@ -209,12 +220,11 @@ def fate_of(
         transition += 2
         if signs:
             # A geometric number of half-months, none where they end in the first one after they appeared.
-            start += np.int64(min(math.log(u) / math.log1p(-chain.signs_exit), NEVER))
+            start += int(min(math.log(u) / math.log1p(-chain.signs_exit), NEVER))
             ill = to < chain.true_alarm
         else:
-            threshold = -math.log(u) / (frailty * chain.kappa)
-            start = _first_beyond(chain.illness_hazard[sex], age, start, periods, threshold)
-            ill = to < chain.blue_exit
+            start = _first_beyond(chain.leaving_hazard[sex], age, start, periods, -math.log(u) / frailty)
+            ill = start < end and to < chain.blue[sex, (age + start) // 24]
         if start >= end:
             ill = False
             break

@@ -73,5 +73,5 @@ def mean_risk(rolls: NDArray[np.int64], half_month: int, health: Health) -> floa
     total = people(rolls)
     if not total:
         return float("nan")
-    well = health.blue * (health.incidence[:, ages] * rolls[..., WELL_FRAILTY]).sum() / FRAILTY_UNIT
+    well = (health.well_risk[:, ages] * rolls[..., WELL_FRAILTY]).sum() / FRAILTY_UNIT
     return float(well + health.signs_risk * rolls[..., WITH_SIGNS].sum()) / total

@@ -199,7 +199,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         covid = in_covid(self._period)
         self._filed = self.docket.file(self._period, self.scenario.covid_filing if covid else 0.0)
         slowed = self.scenario.covid_review if covid else 1.0
-        self._decided = self.platform.review(float(self._filed.people.sum()), slowed)
+        self._decided = self.platform.review(self._period, float(self._filed.people.sum()), slowed)
 
     def _settle(self) -> None:
         """Each plan's approved claims are shared, paid and published."""
@@ -305,7 +305,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             fair=np.stack(fair),
             fair_signs=np.stack(fair_signs),
             insurer=self.insurer.premiums(np.stack(fair)),
-            incidence=self.health.incidence,
+            well_risk=self.health.well_risk,
             price=price,
             open=np.array([plan.open_at(period) and not self.closing for plan in self.plans]),
             youngest=np.array([plan.youngest for plan in self.plans]),
@@ -320,7 +320,6 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             hassle=scenario.joining_hassle,
             join_temperature=scenario.join_temperature,
             stay_temperature=scenario.stay_temperature,
-            blue=self.health.blue,
             signs_risk=self.health.signs_risk,
         )
 

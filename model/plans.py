@@ -117,5 +117,3 @@ def fair_values(plan: Plan, health: Health, day: date) -> tuple[NDArray[np.float
     """
     benefit = np.einsum("sak,ak->sa", health.kinds, plan.benefits_at(day))
     return health.incidence * benefit, health.signs_risk * benefit
-
-

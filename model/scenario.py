@@ -40,9 +40,9 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     """All parameters of a run; see `docs/parameters.md` for the table."""
 
     # People
-    potential_population: Annotated[
-        int, Par("people who could hear of the plans", "people", 1_000, 1_400_000_000)
-    ] = 220_000_000
+    potential_population: Annotated[int, Par("people who could hear of the plans", "people", 1_000, 1_400_000_000)] = (
+        220_000_000
+    )
     scale: Annotated[float, Par("real people per row", "people", 1, 10_000_000)] = 20
     frailty_sd: Annotated[float, Par("spread of own risk around age and sex (sd of ln)", "1", 0, 1.5)] = 0.5
     premium_median: Annotated[
@@ -71,9 +71,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
 
     # Health
     incidence_multiplier: Annotated[float, Par("all illness risks times this", "1", 0, 10)] = 1.0
-    thyroid_multiplier: Annotated[
-        float, Par("thyroid cancers now over the registries of 2013-2017", "1", 0, 10)
-    ] = 2.0
+    thyroid_multiplier: Annotated[float, Par("thyroid cancers now over the registries of 2013-2017", "1", 0, 10)] = 2.0
     early_cancer_share: Annotated[float, Par("other cancers found at an early, mild stage", "share", 0, 0.9)] = 0.2
     accident_share: Annotated[float, Par("critical illness caused by accident (no wait)", "share", 0, 0.5)] = 0.005
     blue_share: Annotated[float, Par("illness that strikes without warning signs", "share", 0.001, 1)] = 0.4
@@ -100,9 +98,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     advertised_price: Annotated[
         float, Par("yearly cost that people expect before the first settlement", "yuan/year", 0, 1e7)
     ] = 20.0
-    seniors_advertised_price: Annotated[
-        float, Par("the same in the seniors' plan", "yuan/year", 0, 1e7)
-    ] = 60.0
+    seniors_advertised_price: Annotated[float, Par("the same in the seniors' plan", "yuan/year", 0, 1e7)] = 60.0
     price_memory: Annotated[
         float, Par("weight of the last bill in the expected price", "share per period", 0.001, 1)
     ] = 0.3
@@ -118,9 +114,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         float, Par("how fast those before a closed door (gate, unopened plan) come when it opens", "per period", 0, 500)
     ] = 0.5
     door_weeks: Annotated[float, Par("mean length of that rush", "weeks", 0.5, 52)] = 8.0
-    reconsideration: Annotated[
-        float, Par("how often those outside think again", "per person-period", 0, 500)
-    ] = 0.01
+    reconsideration: Annotated[float, Par("how often those outside think again", "per person-period", 0, 500)] = 0.01
     return_rate: Annotated[float, Par("how often those who left think again", "per person-period", 0, 500)] = 0.01
     habit: Annotated[
         float,
@@ -141,9 +135,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     regulator_impact: Annotated[float, Par("trust lost by a statement of the regulator", "share", 0, 1)] = 0.03
     scandal_impact: Annotated[float, Par("trust lost by the scandal of November 2020", "share", 0, 1)] = 0.05
     rival_closure_impact: Annotated[float, Par("trust lost by the closure of a rival", "share", 0, 1)] = 0.05
-    refusal_impact: Annotated[
-        float, Par("trust lost per share of claims refused, per period", "share", 0, 1)
-    ] = 0.02
+    refusal_impact: Annotated[float, Par("trust lost per share of claims refused, per period", "share", 0, 1)] = 0.02
     trust_recovery: Annotated[float, Par("return of lost trust", "share per period", 0, 1)] = 0.02
 
     # Plans
@@ -153,21 +145,15 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     insurance_fee_rate: Annotated[
         float, Par("the same in the insurance phase", "share of aid", 0, 0.5, "plan rules: 10 %")
     ] = 0.10
-    wait_periods: Annotated[
-        int, Par("waiting period before cover", "half-months", 0, 24, "plan rules: 90 days")
-    ] = 6
+    wait_periods: Annotated[int, Par("waiting period before cover", "half-months", 0, 24, "plan rules: 90 days")] = 6
     case_cap: Annotated[
         float, Par("cap on a member's share per case, general plan", "yuan", 0.001, 1e6, "plan rules")
     ] = 0.1
-    cancer_case_cap: Annotated[
-        float, Par("the same in the cancer plans", "yuan", 0.001, 1e6, "plan rules")
-    ] = 1.0
+    cancer_case_cap: Annotated[float, Par("the same in the cancer plans", "yuan", 0.001, 1e6, "plan rules")] = 1.0
     yearly_cap: Annotated[
         float, Par("cap on the general plan's shares of 2019", "yuan/year", 0, 1e6, "plan rules: 188")
     ] = 188.0
-    benefit_young: Annotated[
-        float, Par("benefit to age 39", "yuan", 1, 1e7, "plan rules")
-    ] = 300_000.0
+    benefit_young: Annotated[float, Par("benefit to age 39", "yuan", 1, 1e7, "plan rules")] = 300_000.0
     benefit_old: Annotated[
         float, Par("benefit from age 40, and of the seniors' plan", "yuan", 1, 1e7, "plan rules")
     ] = 100_000.0
@@ -175,9 +161,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         float, Par("benefit of mild cancers", "yuan", 0, 1e7, "plan rules (seniors); thyroid from 2019-05-01")
     ] = 50_000.0
     credit_gate: Annotated[bool, Par("credit gate until 2019-03-22", "yes or no", 0, 1, "plan rules")] = True
-    seniors_screening: Annotated[
-        float, Par("signs that the looser questionnaires ask about", "share", 0, 1)
-    ] = 0.5
+    seniors_screening: Annotated[float, Par("signs that the looser questionnaires ask about", "share", 0, 1)] = 0.5
 
     # Claims
     filing_share: Annotated[float, Par("illnesses of those covered that become claims", "share", 0, 1)] = 0.55
@@ -187,7 +171,19 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     ] = 2.0
     concealment_found: Annotated[float, Par("concealed signs found out at the review", "share", 0, 1)] = 0.6
     terms_refusal: Annotated[float, Par("claims that do not meet the terms", "share", 0, 1)] = 0.05
-    review_start: Annotated[float, Par("claims the platform can review at the launch", "claims per period", 0, 1e12)] = 4.0
+    review_periods: Annotated[
+        int,
+        Par(
+            "least time from filing to publication",
+            "half-months",
+            0,
+            12,
+            "field review, then 3 days of public objection; length assumed",
+        ),
+    ] = 1
+    review_start: Annotated[
+        float, Par("claims the platform can review at the launch", "claims per period", 0, 1e12)
+    ] = 4.0
     review_growth: Annotated[
         float, Par("most by which review capacity grows or shrinks", "share per period", 0.001, 5)
     ] = 0.5
@@ -211,12 +207,12 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     closing: Annotated[bool, Par("the closing of January 2022", "yes or no", 0, 1, "announced 2021-12-28")] = True
 
     # How it is computed
-    expected_claims: Annotated[
-        bool, Par("settle expected claims instead of the sampled cases", "yes or no", 0, 1)
-    ] = False
-    periods: Annotated[
-        int, Par("settlements to simulate", "half-months", 1, 140, "2018-10-P2 to 2022-01-P2: 79")
-    ] = calendar.PERIODS
+    expected_claims: Annotated[bool, Par("settle expected claims instead of the sampled cases", "yes or no", 0, 1)] = (
+        False
+    )
+    periods: Annotated[int, Par("settlements to simulate", "half-months", 1, 140, "2018-10-P2 to 2022-01-P2: 79")] = (
+        calendar.PERIODS
+    )
 
     def __init__(self, *, rng: int | str | None = None, **values: Any) -> None:
         """Check every value.
@@ -385,5 +381,3 @@ def _load(name: str, seen: tuple[str, ...]) -> Scenario:
         raise ScenarioError(f"parameters = {parameters!r} in scenario '{name}' is not a table")
     base = _load(str(content.get("base", "default")), (*seen, str(file)))
     return base.replace(rng=content.get("seed"), **parameters)
-
-

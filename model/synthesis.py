@@ -4,6 +4,7 @@ Person i is a pure function of (seed, i): a smaller scale keeps the same first p
 person changes nobody else.
 """
 
+import math
 from typing import NamedTuple
 
 import numba
@@ -104,12 +105,13 @@ def frailty_levels(spread: float) -> NDArray[np.uint16]:
     """Log-normal frailty with mean 1 at each quantile, in 1/4096."""
     z = norm.ppf((np.arange(LEVELS) + 0.5) / LEVELS)
     frailty = np.exp(spread * z - spread**2 / 2)
-    return np.clip(np.round(frailty / frailty.mean() * FRAILTY_UNIT), 1, LEVELS - 1).astype(np.uint16)
+    levels = np.clip(np.round(frailty / frailty.mean() * FRAILTY_UNIT), 1, LEVELS - 1)
+    return np.asarray(levels, dtype=np.uint16)
 
 
 @compiled
 def _log_level(value: float) -> int:
-    return min(max(np.int64(np.floor(value * LOG_UNIT + 0.5)), NO_RATE + 1), -NO_RATE - 1)
+    return max(NO_RATE + 1, min(-NO_RATE - 1, math.floor(value * LOG_UNIT + 0.5)))
 
 
 class Recipe(NamedTuple):
@@ -156,7 +158,7 @@ def recipe(scenario: Scenario) -> Recipe:
 @compiled
 def _quantile(word: np.uint64, part: int) -> int:
     """One of the four 16-bit parts of a random word."""
-    return np.int64((word >> np.uint64(16 * part)) & np.uint64(0xFFFF))
+    return int((word >> np.uint64(16 * part)) & np.uint64(0xFFFF))
 
 
 @compiled_inline
@@ -209,9 +211,7 @@ def _fate_of_row(columns: Columns, row: int, chain: Chain, when: np.ndarray, wha
 def _start_of_row(columns: Columns, row: int, chain: Chain) -> None:
     """Signs at the launch."""
     sex = columns.body[row] & MALE
-    age = (chain.half_month - 2 * columns.birth_month[row]) // 24
-    rate = columns.frailty[row] / FRAILTY_UNIT * chain.incidence[sex, age] / 24.0
-    if starts_with_signs(chain, row, rate):
+    if starts_with_signs(chain, row, sex, columns.birth_month[row], columns.frailty[row] / FRAILTY_UNIT):
         columns.status[row] |= np.uint8(SIGNS)
 
 

@@ -1,0 +1,237 @@
+"""The laws of the design, on whole histories."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agents.crowd import enter_everybody
+from agents.population import CHRONIC, GENERAL, PLACE_MASK, PLAN_NAMES
+from agents.rolls import COVERED, NONMEMBERS, empty_rolls
+from model import calendar
+from model.model import MutualAidModel
+from model.scenario import Scenario
+
+EXITS = ["left", "aged_out", "ill", "died"]
+
+
+def run(**changes) -> pd.DataFrame:
+    return MutualAidModel(Scenario(**({"scale": 20_000} | changes))).run()
+
+
+def wide(history: pd.DataFrame, name: str) -> pd.DataFrame:
+    return history.pivot(index="date", columns="plan", values=name)
+
+
+# Money.
+
+
+def test_collected_and_platform_money_pay_aid_fee_and_carry_to_the_fen(small_history):
+    for _, plan in small_history.groupby("plan"):
+        fen = (plan[["collected_yuan", "platform_yuan", "aid_yuan", "fee_yuan", "carry_yuan"]] * 100).round()
+        carried = fen["carry_yuan"].diff().fillna(fen["carry_yuan"].iloc[0])
+        kept = fen["collected_yuan"] + fen["platform_yuan"] - fen["aid_yuan"] - fen["fee_yuan"] - carried
+        assert (kept == 0).all()
+
+
+def test_all_accounts_sum_to_zero_and_pools_hold_the_carry(small_model, small_history):
+    balances = small_model.ledger.balances
+    assert sum(balances.values()) == 0
+    last = small_history.groupby("plan")["carry_yuan"].last()
+    for plan in PLAN_NAMES:
+        assert balances[f"pool of {plan}"] == round(last[plan] * 100)
+
+
+def test_each_member_pays_the_share_and_nothing_else(small_history):
+    general = small_history[small_history["plan"] == "general"]
+    collected = (general["share_yuan"] * general["members"]).round(2)
+    assert (general["collected_yuan"] <= collected + 0.01).all()
+    late = general["date"] >= "2021-12-21"
+    assert (general.loc[late, "collected_yuan"] == 0).all()  # the platform paid the last three settlements
+    assert late.sum() == 3
+
+
+# People.
+
+
+def test_members_follow_from_those_who_came_and_went(small_history):
+    for _, plan in small_history.groupby("plan"):
+        before = plan["members"].shift(fill_value=0)
+        assert (plan["members"] == before + plan["joined"] - plan[EXITS].sum(axis=1)).all()
+
+
+def test_transfers_come_from_those_who_aged_out(small_history):
+    aged_out = wide(small_history, "aged_out").sum(axis=1)
+    moved = wide(small_history, "transferred_in")
+    assert (moved["seniors"] <= aged_out).all()
+    assert moved["seniors"].sum() > 0
+    assert moved[["general", "chronic"]].to_numpy().sum() == 0
+
+
+def test_the_rolls_are_what_the_columns_say(small_model):
+    fresh = empty_rolls(small_model.scenario.wait_periods)
+    enter_everybody(small_model.population.columns, small_model.period - 1, small_model.scenario.wait_periods, fresh)
+    np.testing.assert_array_equal(fresh[[NONMEMBERS]], small_model.rolls[[NONMEMBERS]])
+    np.testing.assert_array_equal(fresh[COVERED:].sum(axis=0), small_model.rolls[COVERED:].sum(axis=0))
+    np.testing.assert_array_equal(fresh, small_model.rolls)
+
+
+def test_ages_are_those_of_the_plans(small_model):
+    columns = small_model.population.columns
+    age = (calendar.half_month(small_model.period - 1) - 2 * columns.birth_month.astype(int)) / 24
+    place = columns.status & PLACE_MASK
+    assert age[place == GENERAL].max() < 60
+    assert age[place == CHRONIC].max() < 60
+    assert age[place == GENERAL + 1].min() >= 60
+
+
+# Claims.
+
+
+def claims_of(model):
+    """Every case that the docket took in."""
+    taken = []
+    model.docket.enter = lambda cases, enter=model.docket.enter: (taken.append(cases), enter(cases))
+    joined = []
+    befall = model._crowd.befall
+
+    def watched(outlook, tally):
+        ill = befall(outlook, tally)
+        joined.append((outlook.period, ill))
+        return ill
+
+    model._crowd.befall = watched
+    model.run()
+    return taken, joined
+
+
+def test_nobody_claims_inside_the_wait_or_twice_or_as_a_non_member():
+    model = MutualAidModel(Scenario(scale=2_000, accident_share=0.0, filing_share=1.0))
+    taken, ill = claims_of(model)
+    rows = np.concatenate([cases.row for cases in taken])
+    assert rows.size > 200
+    assert np.unique(rows).size == rows.size
+    joined = {row: (period, since) for period, sick in ill for row, since in zip(sick.row, sick.joined, strict=True)}
+    for row in rows:
+        period, since = joined[row]  # a KeyError would be a claim by someone who was no member
+        assert period - since >= model.scenario.wait_periods
+        assert model.population.columns.illness[row] == period
+
+
+def test_accidents_are_exempt_from_the_wait():
+    history = MutualAidModel(Scenario(scale=2_000, accident_share=0.5, filing_share=1.0, lag_months=0.0)).run()
+    early = history[(history["plan"] == "general") & (history["date"] < "2019-01-14")]
+    assert early["claims_filed"].sum() > 0
+
+
+def test_claims_filed_are_decided_or_waiting(small_history):
+    # Refusals are counted apart from recipients; what is left waits.
+    totals = small_history[["claims_filed", "claims_refused", "recipients"]].sum()
+    waiting = small_history.groupby("plan")["claims_waiting"].last().sum()
+    assert totals["claims_filed"] == totals["claims_refused"] + totals["recipients"] + waiting
+
+
+# Luck.
+
+
+def test_changing_the_fee_changes_nobodys_health():
+    one, other = (MutualAidModel(Scenario(scale=20_000, fee_rate=rate)) for rate in (0.0, 0.3))
+    one.run()
+    other.run()
+    for name in ("birth_month", "body", "frailty", "premium", "signs", "illness", "death"):
+        np.testing.assert_array_equal(
+            getattr(one.population.columns, name), getattr(other.population.columns, name), err_msg=name
+        )
+    assert not one.history["members"].equals(other.history["members"])
+
+
+def test_the_same_seed_gives_the_same_history_and_another_seed_another():
+    pd.testing.assert_frame_equal(run(rng=5), run(rng=5))
+    assert not run(rng=5).equals(run(rng=6))
+
+
+# Direction.
+
+CALM = {
+    "mortality_multiplier": 0.0,
+    "regulator_impact": 0.0,
+    "scandal_impact": 0.0,
+    "rival_closure_impact": 0.0,
+    "expected_claims": True,
+}
+
+
+def selection(history: pd.DataFrame) -> float:
+    """ln of the risk of general members over that of eligible ages outside, at the end."""
+    last = history[history["plan"] == "general"].iloc[-4]
+    return float(np.log(last["member_mean_risk"] / last["nonmember_mean_risk"]))
+
+
+def frailty_of_members(model: MutualAidModel) -> tuple[float, float]:
+    """Mean frailty of general members over that of all their age, and its standard error."""
+    columns = model.population.columns
+    young = columns.birth_month > 1425 - 55 * 12
+    inside = ((columns.status & PLACE_MASK) == GENERAL) & young
+    frailty = columns.frailty / 4096
+    return float(frailty[inside].mean() - frailty[young].mean()), float(frailty[inside].std() / np.sqrt(inside.sum()))
+
+
+BLIND = CALM | {
+    "scale": 2_000,
+    "information": 0.0,
+    "blue_share": 1.0,  # no signs
+    "premium_risk_correlation": 0.0,
+    "insurer_loading": 1e6,
+    "salience": 0.5,
+}
+
+
+def test_without_information_and_signs_there_is_no_selection():
+    model = MutualAidModel(Scenario(**BLIND))
+    model.run()
+    difference, error = frailty_of_members(model)
+    # Illness itself takes the frail away, members and others alike; five standard errors.
+    assert abs(difference) < 5 * error + 0.005
+
+
+def test_with_information_the_frail_stay():
+    model = MutualAidModel(Scenario(**(BLIND | {"information": 1.0})))
+    model.run()
+    difference, error = frailty_of_members(model)
+    assert difference > 10 * error
+
+
+def test_equal_risks_leave_nothing_to_select():
+    model = MutualAidModel(Scenario(**(BLIND | {"information": 1.0, "frailty_sd": 0.0})))
+    model.run()
+    assert frailty_of_members(model)[0] == 0
+
+
+def test_a_negative_correlation_of_premium_and_risk_turns_entry_advantageous():
+    got = {}
+    for correlation in (-0.8, 0.8):
+        model = MutualAidModel(Scenario(**(BLIND | {"premium_risk_correlation": correlation, "joining_hassle": 400.0})))
+        model.run()
+        got[correlation] = frailty_of_members(model)[0]
+    assert got[-0.8] < 0 < got[0.8]
+
+
+def test_more_inertia_means_less_selection():
+    got = []
+    for inert in (0.0, 0.5, 0.95):
+        model = MutualAidModel(Scenario(**(BLIND | {"information": 1.0, "inert_share": inert, "habit": 0.1})))
+        model.run()
+        got.append(frailty_of_members(model)[0])
+    assert got[0] > got[1] > got[2]
+
+
+def test_all_risks_times_k_is_the_share_times_k():
+    # People who do not react to the price: the share follows the risks, but for rounding to fen and exits by illness.
+    still = CALM | {"join_temperature": 0.0, "premium_median": 10.0, "premium_sd": 0.0, "habit": 0.0, "salience": 0.0,
+                    "insurer_loading": 1e6, "review_start": 1e9, "blue_share": 1.0, "news_attention": 0.0,
+                    "joining_hassle": 0.0, "refusal_impact": 0.0, "case_cap": 1e6, "cancer_case_cap": 1e6}  # fmt: skip
+    shares = {}
+    for k in (0.05, 0.1, 0.2):
+        history = run(incidence_multiplier=k, **still)
+        shares[k] = history.loc[history["plan"] == "general", "share_yuan"].sum()
+    assert shares[0.1] / shares[0.05] == pytest.approx(2, rel=0.01)
+    assert shares[0.2] / shares[0.1] == pytest.approx(2, rel=0.01)

@@ -1,0 +1,122 @@
+"""Parameters: what is declared, and what is refused."""
+
+import pytest
+
+from experiments import documentation
+from model import memory
+from model.measures import MEASURES
+from model.model import MutualAidModel
+from model.scenario import PARAMETERS, Scenario, ScenarioError, load, named
+
+
+def test_every_parameter_says_what_it_is():
+    defaults = Scenario().values()
+    for name, par in PARAMETERS.items():
+        assert par.label
+        assert par.unit
+        assert par.source
+        assert par.low <= defaults[name] <= par.high, name
+
+
+def test_no_parameter_is_named_like_a_measure():
+    assert not set(PARAMETERS) & set(MEASURES)
+
+
+@pytest.mark.parametrize("name", named())
+def test_every_named_scenario_runs(name):
+    history = MutualAidModel(load(name).replace(scale=100_000, periods=10)).run()
+    assert len(history) == 30
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"fee_rat": 0.1}, "unknown parameter 'fee_rat'; did you mean 'fee_rate'?"),
+        ({"fee_rate": 0.9}, "fee_rate = 0.9 is out of bounds; allowed: 0 to 0.5"),
+        ({"fee_rate": "much"}, "fee_rate = 'much' is not a number"),
+        ({"fee_rate": float("nan")}, "fee_rate = nan is out of bounds"),
+        ({"wait_periods": 6.5}, "wait_periods = 6.5 is not a whole number"),
+        ({"credit_gate": "maybe"}, "credit_gate = 'maybe' is not allowed: true or false"),
+        ({"scale": 5_000_000}, "scale = 5e+06 leaves 44 rows"),
+        ({"benefit_mild": 200_000}, "benefit_mild = 200000 contradicts benefit_old"),
+        ({"wait_periods": 6, "periods": 5}, "wait_periods = 6 contradicts periods = 5"),
+        ({"rng": "abc"}, "seed = 'abc' is not allowed"),
+        ({"rng": -1}, "seed = -1 is not allowed"),
+    ],
+)
+def test_what_is_refused(changes, words):
+    with pytest.raises(ScenarioError) as error:
+        Scenario(**changes)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_scenario_is_fixed_and_replace_makes_a_changed_copy():
+    scenario = Scenario(rng=7, fee_rate=0.05)
+    with pytest.raises(AttributeError, match="replace"):
+        scenario.fee_rate = 0.1
+    other = scenario.replace(fee_rate=0.1)
+    assert (scenario.fee_rate, other.fee_rate, other.seed) == (0.05, 0.1, 7)
+    assert other.differences() == {"fee_rate": 0.1}
+
+
+def test_text_values_are_understood():
+    scenario = Scenario(fee_rate="0.05", wait_periods="4", credit_gate="no")
+    assert (scenario.fee_rate, scenario.wait_periods, scenario.credit_gate) == (0.05, 4, False)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("why = ", "cannot be read as TOML"),
+        ('why = "x"\nfee_rate = 0.1\n', "unknown key 'fee_rate' in scenario"),
+        ('why = "x"\nparameters = 3\n', "is not a table"),
+        ('why = "x"\nbase = "nowhere"\n', "scenario = 'nowhere' is neither a file nor one of default"),
+        ("[parameters]\nfee_rat = 0.1\n", "did you mean 'fee_rate'?"),
+        ("[parameters]\nwait_periods = 9\nperiods = 9\n", "wait_periods = 9 contradicts periods = 9"),
+    ],
+)
+def test_files_that_are_refused(tmp_path, content, words):
+    file = tmp_path / "mine.toml"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(ScenarioError) as error:
+        load(str(file))
+    assert words in str(error.value)
+
+
+def test_a_scenario_that_builds_on_itself_is_refused(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(f'why = "x"\nbase = "{file}"\n', encoding="utf-8")
+    with pytest.raises(ScenarioError, match="contradicts itself"):
+        load(str(file))
+
+
+def test_a_file_builds_on_its_base(tmp_path):
+    (tmp_path / "base.toml").write_text('why = "x"\nseed = 9\n[parameters]\nfee_rate = 0.1\n', encoding="utf-8")
+    file = tmp_path / "mine.toml"
+    file.write_text(f'why = "x"\nbase = "{tmp_path}/base.toml"\n[parameters]\nhabit = 0.2\n', encoding="utf-8")
+    scenario = load(str(file))
+    assert (scenario.fee_rate, scenario.habit, scenario.seed) == (0.1, 0.2, 9)
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_anything_is_allocated(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 3_000_000_000)
+    monkeypatch.setattr("model.model.synthesize", lambda _: pytest.fail("allocated"))
+    with pytest.raises(
+        ScenarioError, match=r"scale = 1 needs .* GB of memory and 3\.0 GB are free; allowed here: scale = "
+    ):
+        MutualAidModel(Scenario(scale=1))
+
+
+def test_the_scale_proposed_fits(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 3_000_000_000)
+    with pytest.raises(ScenarioError) as error:
+        memory.check(Scenario(scale=1))
+    proposed = float(str(error.value).rsplit("scale = ", 1)[1].split()[0])
+    memory.check(Scenario(scale=proposed))
+
+
+@pytest.mark.parametrize("name", documentation.PAGES)
+def test_the_generated_pages_are_up_to_date(name):
+    written = (documentation.DOCS / name).read_text(encoding="utf-8")
+    assert written == documentation.PAGES[name]() + "\n", "run `make docs`"
