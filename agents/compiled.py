@@ -30,17 +30,23 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
 
 
 def compiled[F: Callable[..., object]](function: F) -> F:
-    """Compile a scalar function or a loop of one thread; division by zero gives infinity, as in NumPy."""
-    return cast("F", numba.njit(cache=True, error_model="numpy", nogil=True)(function))
+    """Compile a scalar function, or a loop that only reads and writes arrays it was given.
+
+    Division by zero gives infinity, as in NumPy. Such code makes no array, so it needs no reference counts
+    (`_nrt=False`): with a dozen columns at hand, counting them took fifteen times as long as a decision itself
+    (`docs/decisions/003-no-reference-counts.md`).
+    """
+    return cast("F", numba.njit(cache=True, error_model="numpy", nogil=True, _nrt=False)(function))
 
 
 def compiled_inline[F: Callable[..., object]](function: F) -> F:
-    """Compile a function of one row of the columns into its callers.
+    """The same for a function of one row, made part of its callers: a call would copy the list of columns."""
+    return cast("F", numba.njit(cache=True, error_model="numpy", nogil=True, _nrt=False, forceinline=True)(function))
 
-    A call would hand over every array of the columns, and count references to each across threads: ten times
-    the cost of the work itself.
-    """
-    return cast("F", numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=True)(function))
+
+def compiled_with_arrays[F: Callable[..., object]](function: F) -> F:
+    """Compile a function that makes arrays of its own."""
+    return cast("F", numba.njit(cache=True, error_model="numpy", nogil=True)(function))
 
 
 def compiled_parallel[F: Callable[..., object]](function: F) -> F:

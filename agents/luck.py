@@ -11,7 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
-from agents.compiled import compiled
+from agents.compiled import compiled, compiled_with_arrays
 
 STREAMS = (
     "body",  # age, sex, chronic illness, credit score
@@ -78,7 +78,7 @@ def draw(seed: int, stream: np.uint64, person: int, period: int) -> float:
     return (np.float64(bits(seed, stream, person, period) >> _S11) + 0.5) * (1.0 / 9007199254740992.0)
 
 
-@compiled
+@compiled_with_arrays
 def draw_each(seed: int, stream: np.uint64, people: np.ndarray, period: int) -> np.ndarray:
     """`draw` for every person of a list, shape (people,)."""
     numbers = np.empty(people.size, dtype=np.float64)

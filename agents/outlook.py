@@ -13,7 +13,7 @@ class Outlook(NamedTuple):
     period: int
     half_month: int
     """Half-months since January 1900, so that age in half-months = half_month - 2 x birth_month."""
-    readings: NDArray[np.float64]
+    readings: NDArray[np.float32]
     """Public clock of each place, shape (8,): summed intensity of what makes people there decide."""
     fair: NDArray[np.float64]
     """Expected benefit at average risk, yuan per year, shape (plans, sexes, ages)."""

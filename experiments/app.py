@@ -25,8 +25,8 @@ from model.scenario import DEFAULT_SEED, PARAMETERS, Scenario
 TITLE = "Mutual aid: who stays?"
 HOST = "127.0.0.1"
 FIXED = {"scale": 1_000, "expected_claims": True}
-"""220,000 rows step within the blink of an eye. So few rows have a case only now and then; as one case would stand for
-1,000 people, bills would jump, and members would flee the jumps. Hence claims are settled as expected."""
+"""220,000 rows step within the blink of an eye. But one sampled case would stand for 1,000 people: bills would jump,
+and members would flee the jumps. Hence expected claims are settled."""
 
 SLIDERS = {
     "information": (0.0, 1.0, 0.05),
@@ -49,6 +49,16 @@ RECENT = 6
 FLOW_COLOURS = {"joiner": "#2a9d8f", "leaver": "#e07b00", "nonmember": "#8a8a8a"}
 SIZE = (6.0, 3.7)
 """Inches; the shape of a tile of Mesa's grid."""
+TICKS = [date(year, month, 1) for year in range(2019, 2023) for month in (1, 7) if date(year, month, 1) < calendar.LAST]
+STYLE = """
+.v-tabs { display: none !important }
+.v-input__slider .v-input__slot { display: block }
+.v-input__slider .v-label { line-height: 1.25; height: auto; font-size: 0.9rem; display: block; margin-bottom: 18px }
+.v-slider__thumb-label-container { display: block !important }
+.v-slider__thumb-label-container .v-slider__thumb-label.v-slider__thumb-label {
+  background: none !important; border: none !important; color: inherit; font-size: 0.85rem; height: 20px !important }
+"""
+"""Mesa shows tabs even where there is one page, labels beside the sliders, and no value until one is dragged."""
 
 
 class PageModel(MutualAidModel):
@@ -96,12 +106,11 @@ def collected(model: MutualAidModel) -> pd.DataFrame:
 
 def _plot(title: str, unit: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=SIZE)
-    axis = figure.add_axes((0.105, 0.11, 0.875, 0.78))
+    axis = figure.add_axes((0.105, 0.11, 0.855, 0.78))
     axis.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axis.set_ylabel(unit, fontsize=9)
     axis.set_xlim(mdates.date2num(calendar.LAUNCH), mdates.date2num(calendar.LAST))
-    axis.xaxis.set_major_locator(mdates.MonthLocator(bymonth=(1, 7)))
-    axis.xaxis.set_major_formatter(mdates.DateFormatter("%b %Y"))
+    axis.set_xticks(mdates.date2num(TICKS), [f"{day:%b %Y}" for day in TICKS])
     axis.tick_params(labelsize=8.5)
     axis.grid(alpha=0.25)
     axis.spines[["top", "right"]].set_visible(False)
@@ -110,8 +119,10 @@ def _plot(title: str, unit: str) -> tuple[Figure, Axes]:
 
 def _finish(figure: Figure, axis: Axes) -> Figure:
     """A legend, and an axis from zero that is never flat: before the first step there is nothing to scale it."""
-    axis.set_ylim(0, max(axis.get_ylim()[1], 1e-9) if axis.dataLim.height > 0 else 1)
-    axis.legend(loc="upper left", fontsize=8.5, frameon=False)
+    highest = axis.dataLim.ymax
+    # Room above the curves for the legend.
+    axis.set_ylim(0, 1.2 * highest if 0 < highest < float("inf") else 1)
+    axis.legend(loc="upper left", fontsize=8.5, frameon=False, ncols=4, columnspacing=1.4, handlelength=1.5)
     return figure
 
 
@@ -179,10 +190,12 @@ def trust_figure(data: pd.DataFrame) -> Figure:
         past = [event for event in past if pd.Timestamp(event.day) <= data.index[-1]]
         for number, event in enumerate(past):
             label = None if number else "regulator's statement, scandal, rival closes"
-            axis.axvline(mdates.date2num(event.day), color=NUMBERED[event.kind], lw=0.8, alpha=0.5, label=label)
+            axis.axvline(
+                mdates.date2num(event.day), 0, 0.85, color=NUMBERED[event.kind], lw=0.8, alpha=0.5, label=label
+            )
     _finish(figure, axis)
-    axis.set_ylim(0, 105)
-    axis.legend(loc="lower left", fontsize=8.5, frameon=False)
+    axis.set_ylim(0, 118)
+    axis.set_yticks(range(0, 101, 20))
     return figure
 
 
@@ -213,9 +226,8 @@ def _words(day: date) -> str:
 
 
 @solara.component
-def Numbers(model: MutualAidModel) -> None:  # noqa: N802 - solara names components like classes
-    """The date, the settlement and the key numbers."""
-    done = model.period
+def Numbers(model: MutualAidModel, done: int) -> None:  # noqa: N802 - solara names components like classes
+    """The date, the settlement and the key numbers after so many settlements."""
     with solara.Column(gap="6px", style="padding: 8px 16px"):
         if done:
             solara.Text(
@@ -231,6 +243,10 @@ def Numbers(model: MutualAidModel) -> None:  # noqa: N802 - solara names compone
                 with solara.Column(gap="0px"):
                     solara.Text(number, style=f"font-size: 1.7rem; color: {COLOURS['general']}; line-height: 1.2")
                     solara.Text(meaning, style="font-size: 0.85rem; opacity: 0.75; line-height: 1.2")
+        changed = {name: value for name, value in model.scenario.differences().items() if name not in FIXED}
+        if changed:
+            words = ", ".join(f"{name} = {value:g}" for name, value in changed.items())
+            solara.Text(f"Changed from the default: {words}", style="font-size: 0.9rem")
         if model.refused:
             solara.Warning(model.refused, dense=True)
         solara.Text(
@@ -249,8 +265,13 @@ def _tile(draw: Any) -> Any:
     return tile
 
 
+def _numbers(model: MutualAidModel) -> Any:
+    """The numbers, told the period: a component is drawn anew only where an argument of its has changed."""
+    return Numbers(model, model.period)
+
+
 COMPONENTS = [
-    Numbers,
+    _numbers,
     _tile(members_figure),
     _tile(lambda data: share_figure(data, ("general", "chronic"), "Share: general and chronic plan")),
     _tile(lambda data: share_figure(data, ("seniors",), "Share: seniors' plan")),
@@ -266,8 +287,7 @@ def Page() -> None:  # noqa: N802 - the name under which solara looks for it
     """The whole page, with a model of its own for every visitor."""
     model = solara.use_memo(lambda: PageModel(**FIXED), [])
     solara.Title(TITLE)
-    # Mesa shows a bar of tabs even where there is one page.
-    solara.Style(".v-tabs { display: none !important }")
+    solara.Style(STYLE)
     SolaraViz(model, components=COMPONENTS, model_params=parameters(), name=TITLE, play_interval=50)
 
 
@@ -284,6 +304,8 @@ def serve(port: int) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        # From here on a browser waits for the page instead of being turned away.
+        listener.listen()
     except OSError as error:
         listener.close()
         raise UserError(f"--port {port} cannot be used: {error.strerror}; name another one") from None
@@ -293,9 +315,12 @@ def serve(port: int) -> None:
     from solara.server import settings
 
     settings.telemetry.mixpanel_enable = False
+    settings.theme.show_banner = False
     config = uvicorn.Config("solara.server.starlette:app", log_level="error", timeout_graceful_shutdown=1)
     print(f"{TITLE} http://localhost:{port} (Ctrl-C ends)", flush=True)
     try:
+        # Numba compiles at the first step, in this thread: one that compiles for a visitor could not be interrupted.
+        PageModel(**FIXED).step()
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
         pass

@@ -42,6 +42,7 @@ def _console() -> Console:
 
 
 def _scenario(name: str, scale: str | None, seed: str | None, changes: list[str] | None) -> "Scenario":
+    from model import memory
     from model import scenario as scenarios
 
     values: dict[str, Any] = {}
@@ -56,7 +57,9 @@ def _scenario(name: str, scale: str | None, seed: str | None, changes: list[str]
         if "scale" in values:
             raise scenarios.ScenarioError(f"scale is set twice: {scale} and {values['scale']}")
         values["scale"] = scale
-    return scenarios.load(name).replace(rng=seed, **values)
+    chosen = scenarios.load(name).replace(rng=seed, **values)
+    memory.check(chosen)
+    return chosen
 
 
 @contextmanager

@@ -97,8 +97,7 @@ class _Record:
 
     def __init__(self, history: pd.DataFrame) -> None:
         self.by_plan = {
-            plan: history[history["plan"] == plan].set_index("date", drop=False) if len(history) else None
-            for plan in PLAN_NAMES
+            plan: history[history["plan"] == plan].set_index("date") if len(history) else None for plan in PLAN_NAMES
         }
 
     def series(self, plan: str, name: str) -> pd.Series:

@@ -36,7 +36,7 @@ from model.scenario import Scenario
 from model.synthesis import LAUNCH_MONTH
 
 CASES = Path(__file__).parent / "data" / "verification_cases.json"
-PEOPLE = 200_000
+PEOPLE = 100_000
 FRAILTY_OF_COST = 4.0
 """The textbook's cost 1 is a frailty of 4."""
 ALWAYS = 500.0

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import gamma
+from scipy.special import gammainc
 
 from agents import luck, rules
-from agents.compiled import compiled
+from agents.compiled import compiled_with_arrays
 from agents.crowd import Illness
 from agents.population import FRAILTY_UNIT, MALE, PLAN_NAMES, Columns
 from agents.rolls import WELL_FRAILTY, WITH_SIGNS, covered_of_plan, waiting_of_plan
@@ -78,11 +78,11 @@ def lag_distribution(mean_months: float) -> NDArray[np.float64]:
     """Probability of filing 0, 1, .. 12 half-months after diagnosis, shape (13,)."""
     if mean_months == 0:
         return np.asarray(np.eye(LONGEST_LAG + 1)[0])
-    upper = gamma.cdf(np.arange(1, LONGEST_LAG + 2), LAG_SHAPE, scale=2 * mean_months / LAG_SHAPE)
+    upper = gammainc(LAG_SHAPE, np.arange(1, LONGEST_LAG + 2) * LAG_SHAPE / (2 * mean_months))
     return np.asarray(np.diff(upper / upper[-1], prepend=0.0))
 
 
-@compiled
+@compiled_with_arrays
 def _fate_of_cases(columns: Columns, ill: Illness, kinds: np.ndarray, terms: Terms, cases: Cases) -> int:
     """Enter those of the ill who will file in `cases`; returns their number."""
     filed = 0

@@ -1,5 +1,6 @@
 """How much memory a run needs, asked before anything is allocated."""
 
+import math
 from pathlib import Path
 
 from agents.population import BYTES_PER_PERSON
@@ -34,5 +35,5 @@ def check(scenario: Scenario) -> None:
         fits = scenario.potential_population * (BYTES_PER_PERSON + FATE_BYTES_PER_PERSON) / room
         raise ScenarioError(
             f"scale = {scenario.scale:g} needs {need / 1e9:.1f} GB of memory and {have / 1e9:.1f} GB are free; "
-            f"allowed here: scale = {max(fits, 1):.0f} or more"
+            f"allowed here: scale = {math.ceil(fits)} or more"
         )

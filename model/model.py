@@ -301,7 +301,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             seed=scenario.seed,
             period=period,
             half_month=calendar.half_month(period),
-            readings=self.readings.copy(),
+            readings=self.readings.astype(np.float32),
             fair=np.stack(fair),
             fair_signs=np.stack(fair_signs),
             insurer=self.insurer.premiums(np.stack(fair)),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from agents import luck, rules
 from agents.compiled import compiled, compiled_inline, compiled_parallel
@@ -33,7 +33,7 @@ from agents.population import (
     empty_columns,
 )
 from model import calendar
-from model.health import AGES, Chain, chain_of, fate_of, health, starts_with_signs, table
+from model.health import AGES, SIXTY, Chain, chain_of, fate_of, health, starts_with_signs, table
 from model.scenario import Scenario
 
 BLOCK = 65_536
@@ -41,6 +41,8 @@ MOST_EVENTS = 500
 """More than one person can meet: at most one a period, one birthday and one death."""
 LEVELS = 65_536
 """Steps in which a trait's distribution is stored: one of 65,536 quantiles."""
+NORMAL = ndtri((np.arange(LEVELS) + 0.5) / LEVELS)
+"""The standard normal distribution at each of them."""
 CENSUS_MONTH = 12 * (2020 - 1900) + 10
 """November 2020."""
 LAUNCH_MONTH = calendar.half_month(0) // 2
@@ -103,8 +105,7 @@ def chronic_prevalence(at_forty: float) -> NDArray[np.float64]:
 
 def frailty_levels(spread: float) -> NDArray[np.uint16]:
     """Log-normal frailty with mean 1 at each quantile, in 1/4096."""
-    z = norm.ppf((np.arange(LEVELS) + 0.5) / LEVELS)
-    frailty = np.exp(spread * z - spread**2 / 2)
+    frailty = np.exp(spread * NORMAL - spread**2 / 2)
     levels = np.clip(np.round(frailty / frailty.mean() * FRAILTY_UNIT), 1, LEVELS - 1)
     return np.asarray(levels, dtype=np.uint16)
 
@@ -125,7 +126,7 @@ class Recipe(NamedTuple):
     low_credit: float
     frailty: NDArray[np.uint16]
     normal: NDArray[np.float64]
-    """Frailty and the standard normal distribution at each of 65,536 quantiles."""
+    """Frailty and the standard normal distribution at each quantile."""
     premium_median: float
     """ln(1 + premium)."""
     premium_sd: float
@@ -145,7 +146,7 @@ def recipe(scenario: Scenario) -> Recipe:
         chronic_prevalence(scenario.chronic_prevalence_40),
         scenario.low_credit_share,
         frailty_levels(scenario.frailty_sd),
-        norm.ppf((np.arange(LEVELS) + 0.5) / LEVELS),
+        NORMAL,
         float(np.log1p(scenario.premium_median)),
         scenario.premium_sd,
         scenario.premium_risk_correlation,
@@ -216,10 +217,18 @@ def _start_of_row(columns: Columns, row: int, chain: Chain) -> None:
 
 
 @compiled
-def _foretell(columns: Columns, first: int, last: int, chain: Chain, counts: np.ndarray) -> None:
+def _make_block(columns: Columns, first: int, last: int, recipe: Recipe, chain: Chain) -> None:
+    """Make the people of a block."""
+    for row in range(first, last):
+        _make_person(columns, row, recipe)
+        _start_of_row(columns, row, chain)
+
+
+@compiled
+def _foretell(
+    columns: Columns, first: int, last: int, chain: Chain, counts: np.ndarray, when: np.ndarray, what: np.ndarray
+) -> None:
     """Enter the fate of a block's rows in their columns and count events by period into `counts`."""
-    when = np.empty(MOST_EVENTS, dtype=np.int64)
-    what = np.empty(MOST_EVENTS, dtype=np.uint8)
     for row in range(first, last):
         columns.signs[row] = 0 if columns.status[row] & SIGNS else NEVER
         columns.illness[row] = NEVER
@@ -234,12 +243,29 @@ def _foretell(columns: Columns, first: int, last: int, chain: Chain, counts: np.
                 columns.signs[row] = when[k]
 
 
+@compiled_inline
+def _is_uneventful(columns: Columns, row: int, chain: Chain) -> bool:
+    """Whether nothing happens to a person: no signs, illness or death, and no sixtieth birthday."""
+    nothing = columns.signs[row] == NEVER and columns.illness[row] == NEVER and columns.death[row] == NEVER
+    sixty = SIXTY - (chain.half_month - 2 * columns.birth_month[row])
+    return nothing and not 0 < sixty < chain.periods
+
+
 @compiled
-def _schedule(columns: Columns, first: int, last: int, chain: Chain, places: np.ndarray, fate: Fate) -> None:
+def _schedule(
+    columns: Columns,
+    first: int,
+    last: int,
+    chain: Chain,
+    places: np.ndarray,
+    fate: Fate,
+    when: np.ndarray,
+    what: np.ndarray,
+) -> None:
     """Write the events of a block's rows; `places`, shape (periods,), are the next free places by period."""
-    when = np.empty(MOST_EVENTS, dtype=np.int64)
-    what = np.empty(MOST_EVENTS, dtype=np.uint8)
     for row in range(first, last):
+        if _is_uneventful(columns, row, chain):
+            continue
         for k in range(_fate_of_row(columns, row, chain, when, what)):
             place = places[when[k]]
             fate.row[place] = row
@@ -251,23 +277,26 @@ def _schedule(columns: Columns, first: int, last: int, chain: Chain, places: np.
 def _make_everybody(columns: Columns, recipe: Recipe, chain: Chain) -> None:
     people = columns.status.size
     for block in numba.prange((people + BLOCK - 1) // BLOCK):
-        for row in range(block * BLOCK, min(people, (block + 1) * BLOCK)):
-            _make_person(columns, row, recipe)
-            _start_of_row(columns, row, chain)
+        first, last = block * BLOCK, min(people, (block + 1) * BLOCK)
+        _make_block(columns, first, last, recipe, chain)
 
 
 @compiled_parallel
 def _foretell_everybody(columns: Columns, chain: Chain, counts: np.ndarray) -> None:
     people = columns.status.size
     for block in numba.prange(len(counts)):
-        _foretell(columns, block * BLOCK, min(people, (block + 1) * BLOCK), chain, counts[block])
+        when, what = np.empty(MOST_EVENTS, dtype=np.int64), np.empty(MOST_EVENTS, dtype=np.uint8)
+        first, last = block * BLOCK, min(people, (block + 1) * BLOCK)
+        _foretell(columns, first, last, chain, counts[block], when, what)
 
 
 @compiled_parallel
 def _schedule_everybody(columns: Columns, chain: Chain, places: np.ndarray, fate: Fate) -> None:
     people = columns.status.size
     for block in numba.prange(len(places)):
-        _schedule(columns, block * BLOCK, min(people, (block + 1) * BLOCK), chain, places[block], fate)
+        when, what = np.empty(MOST_EVENTS, dtype=np.int64), np.empty(MOST_EVENTS, dtype=np.uint8)
+        first, last = block * BLOCK, min(people, (block + 1) * BLOCK)
+        _schedule(columns, first, last, chain, places[block], fate, when, what)
 
 
 def foretell(columns: Columns, chain: Chain) -> Fate:

@@ -16,6 +16,7 @@ selenium = pytest.importorskip("selenium")
 
 from selenium import webdriver  # noqa: E402 - after the check that it is there
 from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.remote.webdriver import WebDriver  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
@@ -148,10 +149,11 @@ def test_step_play_and_reset(server: Server, browser: WebDriver, tmp_path: Path)
         _press(browser, "Step")
         _wait_for(browser, f"({done} of 79)")
     _press(browser, "▶")
-    _wait_for(browser, "(79 of 79)")
+    _wait_for(browser, "(20 of 79)")
+    _press(browser, "❚❚")
     assert _plots(browser) == TILES
     assert "million members" in _text(browser)
-    _picture(browser, tmp_path / "end.png")
+    _picture(browser, tmp_path / "after-a-year.png")
 
     _press(browser, "Reset")
     _wait_for(browser, "Before the launch")
@@ -159,6 +161,12 @@ def test_step_play_and_reset(server: Server, browser: WebDriver, tmp_path: Path)
     _wait_for(browser, "(1 of 79)")
     assert _plots(browser) == TILES
     assert "220,000 simulated people" in _text(browser)
+
+    seed = browser.find_element(By.CSS_SELECTOR, "input[type=text]")
+    seed.send_keys("x", Keys.TAB)
+    _press(browser, "Reset")
+    _wait_for(browser, "seed = '1x' is not allowed")
+    _picture(browser, tmp_path / "refused.png")
 
     for word in ("error", "exception", "traceback"):
         assert word not in _text(browser).lower()

@@ -1,0 +1,196 @@
+"""The command: what it writes, and how it refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from experiments import cli
+from model.measures import MEASURES
+
+MAIN = "from experiments.cli import main; main()"
+SMALL = ("--scale", "20000")
+
+
+def mutualaid(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Type the command in a folder, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", MAIN, *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def typed(capsys, monkeypatch, tmp_path):
+    """Type the command inside this process: exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mutualaid", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(stopped.value.code or 0), out, err
+
+    return run
+
+
+def test_reproduce_prints_the_record_and_writes_its_files(tmp_path):
+    done = mutualaid("reproduce", *SMALL, "--seed", "3", "--out", "results", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for words in ("published", "accepted band", "simulated", "inside?", "fit rows", "validate rows"):
+        assert words in done.stdout
+    lines = [line for line in done.stdout.splitlines() if "_" in line and "│" in line]
+    assert "general_share_2019" in lines[0]  # headline rows first
+    assert len(lines) == 50
+    out = tmp_path / "results"
+    assert sorted(file.name for file in out.iterdir()) == ["history.csv", "history.png", "run.json", "targets.csv"]
+    history = pd.read_csv(out / "history.csv")
+    assert list(history.columns) == ["period", "date", "plan", *MEASURES]
+    assert len(history) == 79 * 3
+    assert history["period"].iloc[0] == "2018-10-P2"
+    run = json.loads((out / "run.json").read_text())
+    assert run["seed"] == 3
+    assert run["scale"] == 20_000
+    assert run["rows"] == 11_000
+    assert run["wall_s"] > 0
+    assert run["peak_rss_bytes"] > 50e6
+    assert {"python", "mesa", "numba"} <= set(run["versions"])
+    assert imread(out / "history.png").shape[0] > 800
+    targets = pd.read_csv(out / "targets.csv")
+    assert (
+        targets["inside"] == ((targets["low"] <= targets["simulated"]) & (targets["simulated"] <= targets["high"]))
+    ).all()
+
+
+def test_run_is_the_same_without_the_record(tmp_path):
+    done = mutualaid("run", *SMALL, "--scenario", "no_gate", "--set", "habit=0.1", "--out", "here", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "published" not in done.stdout
+    assert sorted(file.name for file in (tmp_path / "here").iterdir()) == ["history.csv", "history.png", "run.json"]
+    changed = json.loads((tmp_path / "here" / "run.json").read_text())["changed"]
+    assert changed["credit_gate"] is False
+    assert changed["habit"] == 0.1
+
+
+def test_the_same_command_gives_the_same_files(tmp_path):
+    for name in ("a", "b"):
+        mutualaid("run", *SMALL, "--out", name, cwd=tmp_path)
+    for file in ("history.csv", "history.png"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_help_explains_every_command_in_a_line(typed):
+    code, out, _ = typed("--help")
+    assert code == 0
+    for command in ("reproduce", "run", "theory", "scenarios", "describe", "app"):
+        line = next(line for line in out.splitlines() if line.strip().startswith(command + " "))
+        assert len(line.split()) > 4
+
+
+def test_help_does_not_load_the_simulator(tmp_path):
+    code = (
+        "import sys; from experiments import cli; print([m for m in ('mesa', 'numba', 'solara') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == "[]"
+
+
+def test_scenarios_and_phases_are_listed(typed):
+    _, out, _ = typed("scenarios")
+    assert "no_selection: Nobody knows" in out
+    _, out, _ = typed("describe")
+    assert "1. hear and join, notice and leave" in out
+    assert "`fee_rate`" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--set", "fee_rat=0.1"), "unknown parameter 'fee_rat'; did you mean 'fee_rate'?"),
+        (("--set", "fee_rate=0.9"), "fee_rate = 0.9 is out of bounds; allowed: 0 to 0.5"),
+        (("--set", "fee_rate"), "--set 'fee_rate' is not of the form key=value"),
+        (("--set", "fee_rate=0.1", "--set", "fee_rate=0.2"), "fee_rate is set twice: 0.1 and 0.2"),
+        (("--scale", "1000", "--set", "scale=10"), "scale is set twice: 1000 and 10"),
+        (("--scale", "9000000"), "scale = 9e+06 leaves 24 rows"),
+        (("--scale", "big"), "scale = 'big' is not a number"),
+        (("--scale", "0"), "scale = 0 is out of bounds"),
+        (("--seed", "x"), "seed = 'x' is not allowed"),
+        (("--scenario", "no_gat"), "did you mean 'no_gate'?"),
+        (("--set", "potential_population=1400000000", "--scale", "1"), "GB of memory"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "reproduce"])
+def test_a_mistake_is_one_line_exit_code_2_and_nothing_left_behind(typed, tmp_path, command, arguments, words):
+    code, out, err = typed(command, *arguments, "--out", "results/deep")
+    assert code == 2
+    assert words in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert out == ""
+    assert not (tmp_path / "results").exists()
+
+
+def test_unreadable_toml_is_refused(typed, tmp_path):
+    (tmp_path / "bad.toml").write_text("[parameters\n", encoding="utf-8")
+    code, _, err = typed("run", "--scenario", "bad.toml")
+    assert code == 2
+    assert "scenario = 'bad.toml' cannot be read as TOML" in err
+    assert err.count("\n") == 1
+
+
+def test_a_folder_that_is_a_file_cannot_be_written(typed, tmp_path):
+    (tmp_path / "taken").write_text("x", encoding="utf-8")
+    code, _, err = typed("run", *SMALL, "--out", "taken/below")
+    assert code == 2
+    assert "out = 'taken/below' cannot be written (Not a directory); allowed: a folder that you may write to" in err
+    assert (tmp_path / "taken").read_text() == "x"
+
+
+def test_a_folder_without_permission_cannot_be_written(typed, monkeypatch):
+    # Permissions do not bind the superuser, so the refusal of the operating system is played.
+    def refuse(*_args, **_kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    code, _, err = typed("run", *SMALL, "--out", "results")
+    assert code == 2
+    assert "out = 'results' cannot be written (Permission denied)" in err
+    assert not Path("results").exists()
+
+
+def test_earlier_results_stay_when_a_run_fails(typed, tmp_path, monkeypatch):
+    typed("run", *SMALL, "--out", "results")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "results").iterdir()}
+    monkeypatch.setattr("experiments.figures.history_figure", lambda *_: 1 / 0)
+    monkeypatch.setattr(sys, "argv", ["mutualaid", "run", *SMALL, "--seed", "9", "--out", "results"])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+    assert {file.name: file.read_bytes() for file in (tmp_path / "results").iterdir()} == before
+
+
+def test_an_unknown_option_is_exit_code_2(typed):
+    code, _, err = typed("run", "--scal", "3")
+    assert code == 2
+    assert "No such option: --scal" in err
+
+
+def test_an_interruption_keeps_the_periods_done_so_far(typed, tmp_path, monkeypatch):
+    from model.model import MutualAidModel
+
+    step = MutualAidModel.step
+
+    def interrupted(self):
+        if self.period == 10:
+            raise KeyboardInterrupt
+        step(self)
+
+    monkeypatch.setattr(MutualAidModel, "step", interrupted)
+    code, out, _ = typed("run", *SMALL, "--out", "results")
+    assert code == 130
+    assert "interrupted after 10 periods, which are kept" in out
+    assert len(pd.read_csv(tmp_path / "results" / "history.csv")) == 30
+    assert json.loads((tmp_path / "results" / "run.json").read_text())["finished"] is False
