@@ -1,8 +1,8 @@
 """How the rules are compiled, said once for every file.
 
 Numba caches a compiled function under the time stamp of its own file alone, so an edit in `rules.py` would leave
-a stale `crowd.py` behind. The cache therefore lives in a folder named after the sources of this package: change
-one of them, and everything is compiled anew.
+a stale `crowd.py` behind. The cache therefore lives in a folder named after the sources of `agents` and
+`model`: change one of them, and everything is compiled anew.
 """
 
 import hashlib
@@ -19,8 +19,10 @@ import numba
 
 def _cache_folder() -> Path:
     sources = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        sources.update(file.read_bytes())
+    here = Path(__file__).parents[1]
+    for folder in ("agents", "model"):
+        for file in sorted((here / folder).glob("*.py")):
+            sources.update(file.read_bytes())
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return root / "mutualaid" / f"compiled-{sources.hexdigest()[:16]}"
 

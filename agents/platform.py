@@ -83,9 +83,9 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         self.expected_price = np.array(advertised, dtype=np.float64)
         """What a year of each plan is expected to cost, yuan."""
         self.usual_bill = np.zeros(len(plans))
-        """Smoothed share of each plan, yuan per settlement."""
-        self.bill_rise = np.zeros(len(plans))
-        """How far the last share exceeded the usual one, yuan."""
+        """What members are used to pay in each plan: slowly smoothed shares, yuan per settlement."""
+        self.recent_bill = np.zeros(len(plans))
+        """The last few shares, smoothed as the expected price is, yuan per settlement."""
         self.has_billed = np.zeros(len(plans), dtype=np.bool_)
 
     def review(self, period: int, filed: float, slowed: float) -> Any:
@@ -129,12 +129,17 @@ class Platform(mesa.Agent):  # type: ignore[misc]
     def publish(self, plan: int, share_yuan: float, settlements_per_year: int) -> None:
         """Let members see the share: it becomes part of what they expect to pay."""
         weight = self.model.scenario.price_memory
-        self.bill_rise[plan] = max(0.0, share_yuan - self.usual_bill[plan])
-        self.usual_bill[plan] += weight * (share_yuan - self.usual_bill[plan])
+        self.recent_bill[plan] += weight * (share_yuan - self.recent_bill[plan])
+        self.usual_bill[plan] += self.model.scenario.habituation * (share_yuan - self.usual_bill[plan])
         self.has_billed[plan] |= share_yuan > 0
         if self.has_billed[plan]:
             year = settlements_per_year * share_yuan
             self.expected_price[plan] += weight * (year - self.expected_price[plan])
+
+    @property
+    def bill_rise(self) -> NDArray[np.float64]:
+        """How far recent bills exceed the usual one in each plan, yuan per settlement."""
+        return np.maximum(0.0, self.recent_bill - self.usual_bill)
 
     def close(self, period: int) -> int:
         """Pay what is due for all claims under way, from the platform's own money; returns fen."""

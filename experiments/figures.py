@@ -76,9 +76,8 @@ def _draw_members(axis: Axes, members: pd.DataFrame, targets: pd.DataFrame) -> N
     rows = targets[targets["measure"] == "members"]
     _points(axis, rows.assign(day=[_when(when) for when in rows["when"]]), 1e-6)
     axis.set_ylabel("million members")
-    axis.set_title("Members", loc="left", fontsize=10)
     axis.plot([], [], "o", ms=4, mfc="white", color="#333333", label="published, with accepted band")
-    axis.legend(loc="upper left", bbox_to_anchor=(0.08, 0.62), fontsize=8, frameon=False)
+    axis.legend(loc="center", bbox_to_anchor=(0.6, 0.42), fontsize=8, frameon=False)
 
 
 def _draw(axis: Axes, curves: pd.DataFrame, targets: pd.DataFrame, measure: str, label: str) -> None:

@@ -126,58 +126,56 @@ def sampled_cases(columns: Columns, ill: Illness, health: Health, terms: Terms) 
 def expected_cases(rolls: NDArray[np.int64], health: Health, terms: Terms) -> Cases:
     """The claims to be expected this period from all who are covered, spread over their lags.
 
-    Reads the rolls as they stand before fate befalls anyone this period.
+    Reads the rolls as they stand before fate befalls anyone this period. One case gathers the claims of one plan,
+    benefit, outcome and lag.
     """
     half_months = terms.half_month - 2 * np.arange(rolls.shape[2])
     ages = np.clip(half_months // 24, 0, health.incidence.shape[1] - 1)
-    well = -np.expm1(-health.leaving[:, ages] / 24) * health.blue[:, ages]
-    with_signs = health.signs_exit * health.true_alarm
     alive = np.exp(-health.mortality[:, ages] / 24)
+    well = alive * -np.expm1(-health.leaving[:, ages] / 24) * health.blue[:, ages] / FRAILTY_UNIT
+    with_signs = alive * health.signs_exit * health.true_alarm
     kinds = health.kinds[:, ages]
-    parts = []
+    parts = [NO_CASES]
     for plan in range(len(PLAN_NAMES)):
-        for rolled, insured in ((covered_of_plan, slice(None)), (waiting_of_plan, slice(ACCIDENT, None))):
-            people = rolled(rolls, plan)
-            ill = alive * (well * people[..., WELL_FRAILTY] / FRAILTY_UNIT + with_signs * people[..., WITH_SIGNS])
-            claims = terms.scale * terms.filing_share[plan] * ill[..., np.newaxis] * kinds
-            benefits = terms.benefits[plan, ages]
-            for concealed in range(2):
-                for kind in range(len(KINDS))[insured]:
-                    filed = np.where(benefits[:, kind] > 0, claims[concealed, :, :, kind], 0.0).sum(axis=0)
-                    parts += _by_benefit(filed, benefits[:, kind], half_months / 24, plan, bool(concealed), terms)
-    return join(NO_CASES, *parts)
+        levels, level_of = np.unique(terms.benefits[plan], return_inverse=True)
+        level = level_of.reshape(terms.benefits[plan].shape)[ages].ravel()
+        for concealed in range(2):
+            covered, waiting = (of_plan(rolls, plan)[concealed] for of_plan in (covered_of_plan, waiting_of_plan))
+            ill = well * covered[..., WELL_FRAILTY] + with_signs * covered[..., WITH_SIGNS]
+            claims = np.einsum("sm,smk->mk", ill, kinds)
+            ill = well * waiting[..., WELL_FRAILTY] + with_signs * waiting[..., WITH_SIGNS]
+            claims[:, ACCIDENT] += np.einsum("sm,sm->m", ill, kinds[..., ACCIDENT])
+            claims *= terms.scale * terms.filing_share[plan]
+            number = np.bincount(level, claims.ravel(), levels.size)
+            years = np.bincount(level, (claims * half_months[:, np.newaxis] / 24).ravel(), levels.size)
+            paid = (levels > 0) & (number > 0)
+            chance = rules.refused_share(bool(concealed), terms.detection, terms.terms_refusal)
+            age = years[paid] / number[paid]
+            for refused, share in ((False, 1 - chance), (True, chance)):
+                parts.append(_over_lags(plan, levels[paid], age, refused, number[paid] * share, terms))
+    return join(*parts)
 
 
-def _by_benefit(
-    filed: NDArray[np.float64],
+def _over_lags(
+    plan: int,
     benefits: NDArray[np.float64],
     ages: NDArray[np.float64],
-    plan: int,
-    concealed: bool,
+    refused: bool,
+    people: NDArray[np.float64],
     terms: Terms,
-) -> list[Cases]:
-    """Expected claims by birth month, gathered into cases of one benefit, outcome and lag."""
-    parts = []
-    chance = rules.refused_share(concealed, terms.detection, terms.terms_refusal)
+) -> Cases:
+    """Expected claims of one outcome by benefit, shape (benefits,) each, filed with every lag."""
     lags = np.arange(terms.lags.size)
-    for benefit in np.unique(benefits[filed > 0]):
-        here = benefits == benefit
-        claims = filed[here].sum()
-        age = (filed[here] @ ages[here]) / claims
-        for refused, share in ((False, 1 - chance), (True, chance)):
-            if claims * share > 0:
-                parts.append(
-                    Cases(
-                        terms.period + lags,
-                        np.full(lags.size, NO_PERSON),
-                        np.full(lags.size, plan),
-                        np.full(lags.size, age),
-                        np.full(lags.size, benefit),
-                        np.full(lags.size, refused),
-                        claims * share * terms.lags,
-                    )
-                )
-    return parts
+    size = benefits.size * lags.size
+    return Cases(
+        terms.period + np.tile(lags, benefits.size),
+        np.full(size, NO_PERSON),
+        np.full(size, plan),
+        np.repeat(ages, lags.size),
+        np.repeat(benefits, lags.size),
+        np.full(size, refused),
+        np.outer(people, terms.lags).ravel(),
+    )
 
 
 class Docket:
@@ -207,7 +205,7 @@ class Docket:
             put_off[expected] = True
             delayed = now.only(put_off)
             delayed = delayed._replace(
-                due=delayed.due * 0 + period + 1,
+                due=np.full_like(delayed.due, period + 1),
                 people=np.where(delayed.row == NO_PERSON, delayed.people * postponed, delayed.people),
             )
             part = now.only(expected)
@@ -215,18 +213,25 @@ class Docket:
             now = join(now.only(~put_off), part)
             later = join(later, delayed)
         self.diagnosed = later
-        order = np.lexsort((now.row, now.plan))
-        now = now.only(order)
+        # By row, so that the plans are mixed in the queue as people are.
+        now = now.only(np.argsort(now.row, kind="stable"))
         self.waiting = join(self.waiting, now)
         return now
 
     def review(self, capacity: float, filed_by: int) -> Cases:
         """The cases decided this period: first filed, first reviewed, as many claims as capacity allows.
 
-        Only cases filed by the period `filed_by` are ready.
+        Only cases filed by the period `filed_by` are ready. Expected claims of one period share what is left.
         """
-        before = np.concatenate([[0.0], np.cumsum(self.waiting.people)[:-1]]) if self.waiting.due.size else np.empty(0)
-        decided = np.clip(capacity - before, 0.0, self.waiting.people) * (self.waiting.due <= filed_by)
+        waiting = self.waiting
+        _, cohort = np.unique(waiting.due, return_inverse=True)
+        size = np.bincount(cohort, waiting.people)
+        before_cohort = np.cumsum(size) - size
+        before = np.cumsum(waiting.people) - waiting.people
+        share = np.clip((capacity - before_cohort) / np.maximum(size, 1e-300), 0.0, 1.0)
+        in_turn = np.clip(capacity - before, 0.0, waiting.people)
+        decided = np.where(waiting.row == NO_PERSON, share[cohort] * waiting.people, in_turn)
+        decided = decided * (waiting.due <= filed_by)
         done = self.waiting._replace(people=decided).only(decided > 0)
         rest = self.waiting.people - decided
         self.waiting = self.waiting._replace(people=rest).only(rest > 0)

@@ -6,7 +6,6 @@ A Mesa model like any other: `step`, `DataCollector`, `mesa.batch_run` and `Sola
 import math
 from collections.abc import Callable
 from datetime import date
-from functools import partial
 from typing import Any
 
 import mesa
@@ -14,19 +13,7 @@ import numpy as np
 import pandas as pd
 
 from agents.crowd import (
-    AGED_OUT,
-    CONSIDERED,
-    DIED,
-    ILL,
-    JOINED,
-    JOINER_RISK,
-    LEAVER_RISK,
-    LEFT_PLAN,
-    NOTICED,
-    RISK_UNIT,
     TALLIES,
-    TRANSFERRED_IN,
-    TURNED_AWAY,
     Crowd,
     enter_everybody,
 )
@@ -46,9 +33,9 @@ from agents.population import (
     Population,
 )
 from agents.regulator import Regulator
-from agents.rolls import NONMEMBERS, empty_rolls, end_waits, members_of_plan
-from model import calendar, measures, memory
-from model.claims import Cases, Docket, Terms, expected_cases, lag_distribution, sampled_cases
+from agents.rolls import empty_rolls, end_waits, members_of_plan
+from model import calendar, measures, memory, record
+from model.claims import Docket, Terms, expected_cases, lag_distribution, sampled_cases
 from model.events import CLOSING_ANNOUNCED, Event, events_in, in_covid
 from model.health import health
 from model.ledger import Ledger
@@ -58,15 +45,6 @@ from model.synthesis import synthesize
 
 DRIVERS = ("crowd", "agents")
 PLANS = len(PLAN_NAMES)
-
-
-def _read(model: "MutualAidModel", plan: int, name: str) -> float:
-    """The last value of a measure; before the first period nothing has happened."""
-    return float(model.records[-PLANS + plan][name]) if model.records else 0.0
-
-
-def _read_total(model: "MutualAidModel", name: str) -> float:
-    return sum(_read(model, plan, name) for plan in range(PLANS))
 
 
 class MutualAidModel(mesa.Model):  # type: ignore[misc]
@@ -133,7 +111,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         else:
             Member.create_agents(self, len(self.population), np.arange(len(self.population)))
         self._lags = lag_distribution(chosen.lag_months)
-        self.datacollector = mesa.DataCollector(model_reporters=_reporters())
+        self.datacollector = mesa.DataCollector(model_reporters=record.reporters())
 
     @property
     def period(self) -> int:
@@ -197,17 +175,17 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
     def _review(self) -> None:
         """Claims are filed and reviewed; both slow down in the Covid months."""
         covid = in_covid(self._period)
-        self._filed = self.docket.file(self._period, self.scenario.covid_filing if covid else 0.0)
+        self.filed = self.docket.file(self._period, self.scenario.covid_filing if covid else 0.0)
         slowed = self.scenario.covid_review if covid else 1.0
-        self._decided = self.platform.review(self._period, float(self._filed.people.sum()), slowed)
+        self.decided = self.platform.review(self._period, float(self.filed.people.sum()), slowed)
 
     def _settle(self) -> None:
         """Each plan's approved claims are shared, paid and published."""
-        self._settlements = []
+        self.settlements = []
         paid_by_platform = self.scenario.closing and calendar.debited(self._period) >= CLOSING_ANNOUNCED
         for plan, terms in enumerate(self.plans):
             members = self._people(members_of_plan(self.rolls, plan))
-            granted = self._decided.only((self._decided.plan == plan) & ~self._decided.refused)
+            granted = self.decided.only((self.decided.plan == plan) & ~self.decided.refused)
             settlement = self.platform.settle(
                 plan,
                 members,
@@ -219,7 +197,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             self.platform.collect_and_pay(self._period, plan, settlement, waived)
             self.platform.publish(plan, settlement.share / FEN, calendar.PERIODS_PER_YEAR)
             self.platform.paid_this_year[plan] += settlement.share
-            self._settlements.append((settlement, waived, granted))
+            self.settlements.append((settlement, waived, granted))
 
     def _hear_news(self) -> None:
         """Events and refusals move trust; bad news makes members look."""
@@ -228,9 +206,9 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         lost += self._lost_by(events, "scandal", self.scenario.scandal_impact)
         lost += self._lost_by(events, "rival", self.scenario.rival_closure_impact)
         self.bad_news = lost
-        reviewed = self._decided.people.sum()
+        reviewed = self.decided.people.sum()
         if reviewed > 0:
-            lost += self.scenario.refusal_impact * self._decided.people[self._decided.refused].sum() / reviewed
+            lost += self.scenario.refusal_impact * self.decided.people[self.decided.refused].sum() / reviewed
         self.trust += self.scenario.trust_recovery * (1 - self.trust) - self.trust * min(lost, 1.0)
         self.closing |= self.regulator.orders_closing(event.kind for event in events)
         if self.closing and self._period == calendar.PERIODS - 1:
@@ -239,9 +217,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     def _record(self) -> None:
         """Write down every measure."""
-        half_month = calendar.half_month(self._period)
         for plan in range(PLANS):
-            self.records.append(self._row(plan, half_month))
+            self.records.append(record.row_of(self, plan))
         self.datacollector.collect(self)
 
     # What the phases need.
@@ -340,61 +317,6 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         looks = scenario.habit + scenario.news_attention * self.bad_news
         self.readings[GENERAL : CHRONIC + 1] += looks + scenario.salience * self.platform.bill_rise
 
-    def _row(self, plan: int, half_month: int) -> dict[str, Any]:
-        """One plan's measures of this period."""
-        settlement, waived, granted = self._settlements[plan]
-        tally = self.tally[plan]
-        rolls = members_of_plan(self.rolls, plan)
-        terms = self.plans[plan]
-        outside = self.rolls[NONMEMBERS].copy()
-        ages = half_month - 2 * np.arange(outside.shape[1])
-        outside[:, (ages < terms.youngest) | (ages >= terms.oldest)] = 0
-
-        def flow(index: int) -> int:
-            return round(int(tally[index]) * self.population.scale)
-
-        def mean(risk: int, number: int) -> float:
-            return float(tally[risk] / RISK_UNIT / tally[number]) if tally[number] else math.nan
-
-        def claims(cases: Cases) -> float:
-            return float(cases.people[cases.plan == plan].sum())
-
-        refused = self._decided.only(self._decided.refused)
-        recipients = float(granted.people.sum())
-        return {
-            "period": calendar.label(self._period),
-            "date": calendar.published(self._period).isoformat(),
-            "plan": terms.name,
-            "members": settlement.members,
-            "joined": flow(JOINED),
-            "transferred_in": flow(TRANSFERRED_IN),
-            "left": flow(LEFT_PLAN),
-            "aged_out": flow(AGED_OUT),
-            "ill": flow(ILL),
-            "died": flow(DIED),
-            "turned_away": flow(TURNED_AWAY),
-            "considered": flow(CONSIDERED),
-            "noticed": flow(NOTICED),
-            "claims_filed": claims(self._filed),
-            "claims_refused": claims(refused),
-            "claims_waiting": claims(self.docket.waiting),
-            "recipients": recipients,
-            "aid_yuan": settlement.aid / FEN,
-            "fee_yuan": settlement.fee / FEN,
-            "collected_yuan": (settlement.collected - waived) / FEN,
-            "platform_yuan": (settlement.subsidy + waived) / FEN,
-            "carry_yuan": settlement.carry / FEN,
-            "share_yuan": settlement.share / FEN,
-            "member_mean_age": measures.mean_age(rolls, half_month),
-            "recipient_mean_age": float(granted.age @ granted.people) / recipients if recipients else math.nan,
-            "member_mean_risk": measures.mean_risk(rolls, half_month, self.health),
-            "joiner_mean_risk": mean(JOINER_RISK, JOINED),
-            "leaver_mean_risk": mean(LEAVER_RISK, LEFT_PLAN),
-            "nonmember_mean_risk": measures.mean_risk(outside, half_month, self.health),
-            "trust": self.trust,
-            "expected_price_yuan": float(self.platform.expected_price[plan]),
-        }
-
 
 def _campaign(start: date, weeks: float, period: int) -> float:
     """How much of a campaign that fades with this mean length falls into a period, in periods."""
@@ -404,15 +326,3 @@ def _campaign(start: date, weeks: float, period: int) -> float:
         return 0.0
     length = 7 * weeks
     return length / calendar.DAYS_PER_PERIOD * (math.exp(-begin / length) - math.exp(-end / length))
-
-
-def _reporters() -> dict[str, Callable[..., float]]:
-    """What Mesa collects: totals over plans and the measures that the page plots."""
-    reporters: dict[str, Callable[..., float]] = {
-        "total_members": partial(_read_total, name="members"),
-        "total_recipients": partial(_read_total, name="recipients"),
-    }
-    for plan, owner in enumerate(PLAN_NAMES):
-        for name in measures.MEASURES:
-            reporters[f"{owner}_{name}"] = partial(_read, plan=plan, name=name)
-    return reporters

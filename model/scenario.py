@@ -126,8 +126,11 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "5 % a year switch at a constant premium (Buchmueller & Feldstein); size assumed",
         ),
     ] = 0.01
+    habituation: Annotated[
+        float, Par("weight of the last bill in what members are used to pay", "share per bill", 0, 1)
+    ] = 0.06
     salience: Annotated[
-        float, Par("extra attention per yuan by which a bill exceeds the usual one", "per yuan", 0, 100)
+        float, Par("extra attention per yuan by which recent bills exceed the usual one", "per yuan", 0, 100)
     ] = 0.05
     news_attention: Annotated[float, Par("extra attention per unit of bad news", "per unit", 0, 100)] = 0.5
 

@@ -64,6 +64,16 @@ def test_nothing_is_lost_when_filings_are_put_off():
     assert rest.people.sum() + people + 500 == 2000
 
 
+def test_expected_claims_of_one_period_share_the_capacity_that_is_left():
+    docket = Docket(seed=1)
+    docket.enter(cases([1, 1, 2], [30.0, 10.0, 5.0], row=-1))
+    docket.file(1, 0.0)
+    docket.file(2, 0.0)
+    assert list(docket.review(20.0, filed_by=2).people) == [15.0, 5.0]
+    assert list(docket.review(22.0, filed_by=2).people) == [15.0, 5.0, 2.0]
+    assert docket.waiting.people.sum() == 3.0
+
+
 def test_what_is_owed_leaves_refusals_out():
     docket = Docket(seed=1)
     docket.enter(cases([1, 2], [2, 3])._replace(refused=np.array([False, True])))
