@@ -11,7 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
-from agents.compiled import compiled, compiled_with_arrays
+from agents.compiled import compiled_inline, compiled_with_arrays
 
 STREAMS = (
     "body",  # age, sex, chronic illness, credit score
@@ -57,7 +57,7 @@ _MIX2 = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 
 
-@compiled
+@compiled_inline
 def mix(x: np.uint64) -> np.uint64:
     """The finaliser of SplitMix64: one 64-bit word to another, every bit depending on every bit."""
     x = (x ^ (x >> _S30)) * _MIX1
@@ -65,14 +65,14 @@ def mix(x: np.uint64) -> np.uint64:
     return x ^ (x >> _S31)
 
 
-@compiled
+@compiled_inline
 def bits(seed: int, stream: np.uint64, person: int, period: int) -> np.uint64:
     """64 random bits for this address. `period` may also count what happens to a person once each."""
     key = mix(mix(np.uint64(seed) + _GOLDEN) + stream * _GOLDEN)
     return mix(mix(key + np.uint64(person) * _GOLDEN) + np.uint64(period) * _PERIOD)
 
 
-@compiled
+@compiled_inline
 def draw(seed: int, stream: np.uint64, person: int, period: int) -> float:
     """A uniform number strictly between 0 and 1 for this address."""
     return (np.float64(bits(seed, stream, person, period) >> _S11) + 0.5) * (1.0 / 9007199254740992.0)

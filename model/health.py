@@ -171,10 +171,14 @@ def _cumulative(rate: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @compiled_inline
-def _first_beyond(hazard: np.ndarray, age: int, start: int, periods: int, threshold: float) -> int:
-    """First period from `start` on by whose end the hazard summed since `start` reaches the threshold."""
-    if start >= periods or hazard[age + periods] - hazard[age + start] < threshold:
-        return NEVER
+def _first_event(hazard: np.ndarray, age: int, start: int, periods: int, rate: float, u: float) -> int:
+    """The period of the first event from `start` on at `rate` times this hazard, or never within the run.
+
+    It comes when the summed hazard reaches an exponential variate, -ln(u) / rate.
+    """
+    if start >= periods or u + rate * (hazard[age + periods] - hazard[age + start]) < 1.0:
+        return NEVER  # exp(-x) > 1 - x, so most need no logarithm
+    threshold = -math.log(u) / rate
     for period in range(start, periods):
         if hazard[age + period + 1] - hazard[age + start] >= threshold:
             return period
@@ -207,7 +211,7 @@ def fate_of(
     age = chain.half_month - 2 * birth_month
     periods = chain.periods
     u = luck.draw(chain.seed, luck.DEATH, person, 0)
-    death = _first_beyond(chain.death_hazard[sex], age, 0, periods, -math.log(u))
+    death = _first_event(chain.death_hazard[sex], age, 0, periods, 1.0, u)
     end = min(death, periods)
     sixty = SIXTY - age
     events = 0
@@ -223,7 +227,7 @@ def fate_of(
             start += int(min(math.log(u) / math.log1p(-chain.signs_exit), NEVER))
             ill = to < chain.true_alarm
         else:
-            start = _first_beyond(chain.leaving_hazard[sex], age, start, periods, -math.log(u) / frailty)
+            start = _first_event(chain.leaving_hazard[sex], age, start, periods, frailty, u)
             ill = start < end and to < chain.blue[sex, (age + start) // 24]
         if start >= end:
             ill = False

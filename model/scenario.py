@@ -47,8 +47,8 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     frailty_sd: Annotated[float, Par("spread of own risk around age and sex (sd of ln)", "1", 0, 1.5)] = 0.5
     premium_median: Annotated[
         float, Par("median premium over fair value that people would pay", "share of fair value", -0.9, 10)
-    ] = 0.6
-    premium_sd: Annotated[float, Par("spread of ln(1 + premium)", "1", 0, 2)] = 0.7
+    ] = 0.838
+    premium_sd: Annotated[float, Par("spread of ln(1 + premium)", "1", 0, 2)] = 0.61
     premium_risk_correlation: Annotated[
         float,
         Par(
@@ -58,33 +58,33 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             1,
             "sign disputed: Fang et al. SSRN 3781998 (advantageous), Chen et al. EFM 2023 (adverse); size assumed",
         ),
-    ] = -0.3
-    adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2)] = 0.6
-    attention_sd: Annotated[float, Par("spread of how readily members notice a bill (sd of ln)", "1", 0, 2)] = 0.8
+    ] = -0.105
+    adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2)] = 1.49
+    attention_sd: Annotated[float, Par("spread of how readily members notice a bill (sd of ln)", "1", 0, 2)] = 0.6
     inert_share: Annotated[
         float, Par("members who never look", "share", 0, 0.999, "Dahl & Forbes: 16-22 % (parameters.md C-i)")
     ] = 0.2
-    low_credit_share: Annotated[float, Par("people below the credit gate of 650", "share", 0, 1)] = 0.55
+    low_credit_share: Annotated[float, Par("people below the credit gate of 650", "share", 0, 1)] = 0.44
     chronic_prevalence_40: Annotated[
         float, Par("chronic illness that the general questionnaire bars, at 40", "share", 0, 0.5)
-    ] = 0.06
+    ] = 0.0233
 
     # Health
     incidence_multiplier: Annotated[float, Par("all illness risks times this", "1", 0, 10)] = 1.0
-    thyroid_multiplier: Annotated[float, Par("thyroid cancers now over the registries of 2013-2017", "1", 0, 10)] = 2.0
+    thyroid_multiplier: Annotated[float, Par("thyroid cancers now over the registries of 2013-2017", "1", 0, 10)] = 1.58
     early_cancer_share: Annotated[float, Par("other cancers found at an early, mild stage", "share", 0, 0.9)] = 0.2
     accident_share: Annotated[float, Par("critical illness caused by accident (no wait)", "share", 0, 0.5)] = 0.005
-    blue_share: Annotated[float, Par("illness that strikes without warning signs", "share", 0.001, 1)] = 0.4
-    true_alarm_share: Annotated[float, Par("warning signs that end in illness", "share", 0.01, 1)] = 0.4
-    signs_months: Annotated[float, Par("mean duration of warning signs", "months", 0.5, 60)] = 18.0
+    blue_share: Annotated[float, Par("illness that strikes without warning signs", "share", 0.001, 1)] = 0.3
+    true_alarm_share: Annotated[float, Par("warning signs that end in illness", "share", 0.01, 1)] = 0.3
+    signs_months: Annotated[float, Par("mean duration of warning signs", "months", 0.5, 60)] = 15.7
     mortality_multiplier: Annotated[float, Par("other-cause mortality times this", "1", 0, 10)] = 1.0
 
     # What a person knows and decides
-    information: Annotated[float, Par("how much people know of their own risk", "0 none, 1 all", 0, 1)] = 0.4
+    information: Annotated[float, Par("how much people know of their own risk", "0 none, 1 all", 0, 1)] = 0.723
     signs_weight: Annotated[float, Par("share of the risk in warning signs that people perceive", "share", 0, 1)] = 0.5
-    join_temperature: Annotated[float, Par("noise of the choice to join (0: cut-off rule)", "ln price", 0, 5)] = 0.6
-    stay_temperature: Annotated[float, Par("noise of the choice to stay (0: cut-off rule)", "ln price", 0, 5)] = 0.6
-    concealment: Annotated[float, Par("people with signs who conceal them when asked", "share", 0, 1)] = 0.15
+    join_temperature: Annotated[float, Par("noise of the choice to join (0: cut-off rule)", "ln price", 0, 5)] = 0.676
+    stay_temperature: Annotated[float, Par("noise of the choice to stay (0: cut-off rule)", "ln price", 0, 5)] = 0.509
+    concealment: Annotated[float, Par("people with signs who conceal them when asked", "share", 0, 1)] = 0.1
     joining_hassle: Annotated[
         float,
         Par(
@@ -94,28 +94,28 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             5_000,
             "size assumed; hassle and inattention: Covered California (parameters.md C-i)",
         ),
-    ] = 150.0
+    ] = 67.6
     advertised_price: Annotated[
         float, Par("yearly cost that people expect before the first settlement", "yuan/year", 0, 1e7)
     ] = 20.0
     seniors_advertised_price: Annotated[float, Par("the same in the seniors' plan", "yuan/year", 0, 1e7)] = 60.0
     price_memory: Annotated[
         float, Par("weight of the last bill in the expected price", "share per period", 0.001, 1)
-    ] = 0.3
+    ] = 0.237
 
     # Hearing, noticing, coming back
-    launch_advertising: Annotated[float, Par("hearing at the launch campaign", "per person-period", 0, 500)] = 0.3
-    launch_weeks: Annotated[float, Par("mean length of the launch campaign", "weeks", 0.5, 52)] = 3.0
-    advertising: Annotated[float, Par("hearing by standing advertisement", "per person-period", 0, 500)] = 0.01
+    launch_advertising: Annotated[float, Par("hearing at the launch campaign", "per person-period", 0, 500)] = 0.0731
+    launch_weeks: Annotated[float, Par("mean length of the launch campaign", "weeks", 0.5, 52)] = 3.59
+    advertising: Annotated[float, Par("hearing by standing advertisement", "per person-period", 0, 500)] = 0.0155
     word_of_mouth: Annotated[
         float, Par("hearing from members, per share of people who are members", "per person-period", 0, 500)
-    ] = 0.1
+    ] = 0.0235
     door_rush: Annotated[
         float, Par("how fast those before a closed door (gate, unopened plan) come when it opens", "per period", 0, 500)
-    ] = 0.5
-    door_weeks: Annotated[float, Par("mean length of that rush", "weeks", 0.5, 52)] = 8.0
-    reconsideration: Annotated[float, Par("how often those outside think again", "per person-period", 0, 500)] = 0.01
-    return_rate: Annotated[float, Par("how often those who left think again", "per person-period", 0, 500)] = 0.01
+    ] = 0.194
+    door_weeks: Annotated[float, Par("mean length of that rush", "weeks", 0.5, 52)] = 16.6
+    reconsideration: Annotated[float, Par("how often those outside think again", "per person-period", 0, 500)] = 0.0039
+    return_rate: Annotated[float, Par("how often those who left think again", "per person-period", 0, 500)] = 0.00537
     habit: Annotated[
         float,
         Par(
@@ -125,21 +125,21 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             500,
             "5 % a year switch at a constant premium (Buchmueller & Feldstein); size assumed",
         ),
-    ] = 0.01
+    ] = 0.00592
     habituation: Annotated[
         float, Par("weight of the last bill in what members are used to pay", "share per bill", 0, 1)
-    ] = 0.06
+    ] = 0.0615
     salience: Annotated[
         float, Par("extra attention per yuan by which recent bills exceed the usual one", "per yuan", 0, 100)
-    ] = 0.05
-    news_attention: Annotated[float, Par("extra attention per unit of bad news", "per unit", 0, 100)] = 0.5
+    ] = 0.0319
+    news_attention: Annotated[float, Par("extra attention per unit of bad news", "per unit", 0, 100)] = 7.02
 
     # Trust
-    regulator_impact: Annotated[float, Par("trust lost by a statement of the regulator", "share", 0, 1)] = 0.03
-    scandal_impact: Annotated[float, Par("trust lost by the scandal of November 2020", "share", 0, 1)] = 0.05
-    rival_closure_impact: Annotated[float, Par("trust lost by the closure of a rival", "share", 0, 1)] = 0.05
+    regulator_impact: Annotated[float, Par("trust lost by a statement of the regulator", "share", 0, 1)] = 0.055
+    scandal_impact: Annotated[float, Par("trust lost by the scandal of November 2020", "share", 0, 1)] = 0.0733
+    rival_closure_impact: Annotated[float, Par("trust lost by the closure of a rival", "share", 0, 1)] = 0.115
     refusal_impact: Annotated[float, Par("trust lost per share of claims refused, per period", "share", 0, 1)] = 0.02
-    trust_recovery: Annotated[float, Par("return of lost trust", "share per period", 0, 1)] = 0.02
+    trust_recovery: Annotated[float, Par("return of lost trust", "share per period", 0, 1)] = 0.00333
 
     # Plans
     fee_rate: Annotated[
@@ -164,14 +164,14 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         float, Par("benefit of mild cancers", "yuan", 0, 1e7, "plan rules (seniors); thyroid from 2019-05-01")
     ] = 50_000.0
     credit_gate: Annotated[bool, Par("credit gate until 2019-03-22", "yes or no", 0, 1, "plan rules")] = True
-    seniors_screening: Annotated[float, Par("signs that the looser questionnaires ask about", "share", 0, 1)] = 0.5
+    seniors_screening: Annotated[float, Par("signs that the looser questionnaires ask about", "share", 0, 1)] = 0.841
 
     # Claims
-    filing_share: Annotated[float, Par("illnesses of those covered that become claims", "share", 0, 1)] = 0.55
-    cancer_filing_share: Annotated[float, Par("the same in the cancer plans", "share", 0, 1)] = 0.7
+    filing_share: Annotated[float, Par("illnesses of those covered that become claims", "share", 0, 1)] = 0.385
+    cancer_filing_share: Annotated[float, Par("the same in the cancer plans", "share", 0, 1)] = 0.735
     lag_months: Annotated[
         float, Par("mean time from diagnosis to filing", "months", 0, 5, "claims due within 180 days; mean assumed")
-    ] = 2.0
+    ] = 2.6
     concealment_found: Annotated[float, Par("concealed signs found out at the review", "share", 0, 1)] = 0.6
     terms_refusal: Annotated[float, Par("claims that do not meet the terms", "share", 0, 1)] = 0.05
     review_periods: Annotated[
@@ -186,27 +186,27 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     ] = 1
     review_start: Annotated[
         float, Par("claims the platform can review at the launch", "claims per period", 0, 1e12)
-    ] = 4.0
+    ] = 2.8
     review_growth: Annotated[
         float, Par("most by which review capacity grows or shrinks", "share per period", 0.001, 5)
-    ] = 0.5
+    ] = 0.625
     review_clearing: Annotated[
         float, Par("periods in which the platform means to clear the queue", "half-months", 0.5, 100)
-    ] = 3.0
+    ] = 2.3
     covid_review: Annotated[
         float, Par("review capacity from February to April 2020", "share", 0, 1, "field checks stopped; size assumed")
-    ] = 0.35
+    ] = 0.327
     covid_filing: Annotated[
         float, Par("claims put off each period in those months", "share", 0, 0.95, "fewer diagnoses; size assumed")
-    ] = 0.5
+    ] = 0.666
 
     # The alternative and the end
     insurer_loading: Annotated[
         float, Par("loading of the insurer's premium over fair value", "share of fair value", -0.9, 1e6)
-    ] = 1.5
+    ] = 1.0
     takeover_loading: Annotated[
         float, Par("the same for the cover offered at the closing", "share of fair value", -0.9, 1e6)
-    ] = 1.5
+    ] = 2.01
     closing: Annotated[bool, Par("the closing of January 2022", "yes or no", 0, 1, "announced 2021-12-28")] = True
 
     # How it is computed

@@ -49,18 +49,17 @@ LAUNCH_MONTH = calendar.half_month(0) // 2
 OLDEST_MONTHS = 12 * 100
 
 APP_USE = (
-    (0, 0.03),
-    (6, 0.03),
-    (17, 0.08),
-    (20, 0.55),
+    (0, 0.02),
+    (6, 0.02),
+    (16, 0.05),
+    (20, 0.51),
     (25, 1.0),
     (34, 1.0),
-    (39, 0.7),
-    (45, 0.30),
-    (50, 0.2),
-    (58, 0.13),
-    (62, 0.12),
-    (70, 0.06),
+    (39, 0.29),
+    (45, 0.18),
+    (55, 0.14),
+    (62, 0.15),
+    (70, 0.07),
     (80, 0.01),
     (100, 0.0),
 )
@@ -110,6 +109,16 @@ def frailty_levels(spread: float) -> NDArray[np.uint16]:
     return np.asarray(levels, dtype=np.uint16)
 
 
+def log_levels(spread: float, never: float = 0.0) -> NDArray[np.int16]:
+    """A log-normal rate with median 1 at each quantile, as ln in 1/2048; the lowest share `never` has no rate.
+
+    The others keep the whole distribution among themselves.
+    """
+    quantile = (np.arange(LEVELS) + 0.5) / LEVELS
+    levels = np.round(spread * ndtri(np.clip((quantile - never) / (1 - never), 0.5 / LEVELS, 1)) * LOG_UNIT)
+    return np.asarray(np.where(quantile < never, NO_RATE, np.clip(levels, NO_RATE + 1, -NO_RATE - 1)), dtype=np.int16)
+
+
 @compiled
 def _log_level(value: float) -> int:
     return max(NO_RATE + 1, min(-NO_RATE - 1, math.floor(value * LOG_UNIT + 0.5)))
@@ -131,9 +140,9 @@ class Recipe(NamedTuple):
     """ln(1 + premium)."""
     premium_sd: float
     premium_risk_correlation: float
-    adoption_sd: float
-    attention_sd: float
-    inert_share: float
+    adoption: NDArray[np.int16]
+    attention: NDArray[np.int16]
+    """ln of the rates at each quantile, in 1/2048."""
 
 
 def recipe(scenario: Scenario) -> Recipe:
@@ -150,9 +159,8 @@ def recipe(scenario: Scenario) -> Recipe:
         float(np.log1p(scenario.premium_median)),
         scenario.premium_sd,
         scenario.premium_risk_correlation,
-        scenario.adoption_sd,
-        scenario.attention_sd,
-        scenario.inert_share,
+        log_levels(scenario.adoption_sd),
+        log_levels(scenario.attention_sd, never=scenario.inert_share),
     )
 
 
@@ -185,12 +193,8 @@ def _make_person(columns: Columns, row: int, recipe: Recipe) -> None:
     shared = recipe.premium_risk_correlation
     z = shared * recipe.normal[quantile] + np.sqrt(1.0 - shared * shared) * recipe.normal[_quantile(word, 1)]
     columns.premium[row] = _log_level(recipe.premium_median + recipe.premium_sd * z)
-    columns.adoption[row] = _log_level(recipe.adoption_sd * recipe.normal[_quantile(word, 2)])
-    # The inert are the lowest quantiles; the rest keep the whole distribution among themselves.
-    attentive = (_quantile(word, 3) - recipe.inert_share * LEVELS) / (1.0 - recipe.inert_share)
-    columns.attention[row] = (
-        NO_RATE if attentive < 0 else _log_level(recipe.attention_sd * recipe.normal[np.int64(attentive)])
-    )
+    columns.adoption[row] = recipe.adoption[_quantile(word, 2)]
+    columns.attention[row] = recipe.attention[_quantile(word, 3)]
 
     columns.status[row] = UNAWARE
     columns.joined[row] = NEVER

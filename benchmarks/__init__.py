@@ -1,0 +1,1 @@
+"""Speed and memory: ours, plain Mesa's, NumPy's and neighbouring engines', measured side by side."""

@@ -1,0 +1,218 @@
+"""One measurement in a process of its own: prints one line of JSON.
+
+    python -m benchmarks.measure ENGINE ROWS
+
+Own process, so that peak memory and the number of threads (NUMBA_NUM_THREADS) belong to this measurement alone. What
+is compiled is compiled, or read from its cache, in a small run before the clock starts.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import numpy_pass, peers, toy
+
+POPULATION = 220_000_000
+WARM_ROWS = 1_000
+AGENT_PERIODS = 10
+"""Periods of a run with more than `AGENT_ROWS` agents of the real rules."""
+AGENT_ROWS = 10_000
+PASSES = 15
+"""Passes with nothing due: the median of these."""
+BYTES_READ = 5
+"""Status (1) and clock (4): what a pass reads of every person."""
+
+
+def resident() -> int:
+    """Bytes of memory in use now."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+
+
+def peak() -> int:
+    """Most bytes of memory that this process has used."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def timed(build: Callable[[int], Callable[[], dict[str, Any]]], rows: int) -> dict[str, Any]:
+    """Build a model of this many rows and run it; `build` returns what runs it, and that what it found."""
+    build(min(rows, WARM_ROWS))()
+    before = resident()
+    begin = time.perf_counter()
+    run = build(rows)
+    ready = time.perf_counter()
+    found = run()
+    end = time.perf_counter()
+    return found | {"setup_s": ready - begin, "run_s": end - ready, "grown_bytes": max(0, peak() - before)}
+
+
+# Our engine, and the same rules as plain Mesa agents.
+
+
+def _model(rows: int, **options: Any) -> Any:
+    from model.model import MutualAidModel
+    from model.scenario import Scenario
+
+    scenario = Scenario(potential_population=POPULATION, scale=POPULATION / rows)
+    if scenario.rows != rows:
+        raise RuntimeError(f"{scenario.rows} rows instead of {rows}")
+    return MutualAidModel(scenario, **options)
+
+
+def _fingerprint(history: Any) -> str:
+    text = history.to_csv(index=False, lineterminator="\n")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def crowd(rows: int) -> Callable[[], dict[str, Any]]:
+    """The real rules in the crowd; also the mean time of a pass."""
+    model = _model(rows)
+    driver, passes = model._crowd, []
+    decide = driver.decide
+
+    def timed_decide(*arguments: Any) -> None:
+        begin = time.perf_counter()
+        decide(*arguments)
+        passes.append(time.perf_counter() - begin)
+
+    driver.decide = timed_decide
+
+    def run() -> dict[str, Any]:
+        history = model.run()
+        return {"periods": model.period, "pass_s": statistics.fmean(passes), "history_sha256": _fingerprint(history)}
+
+    return run
+
+
+def measure_crowd(rows: int) -> dict[str, Any]:
+    """The crowd, after both forms of its pass have been loaded."""
+    from agents import crowd as module
+
+    threshold, module.WORTH_THREADS = module.WORTH_THREADS, 0
+    crowd(WARM_ROWS)()
+    module.WORTH_THREADS = threshold
+    return timed(crowd, rows)
+
+
+def agents(rows: int) -> Callable[[], dict[str, Any]]:
+    """The real rules, one Mesa agent a row, stepped in order by `AgentSet.do`."""
+    from agents.member import Member
+
+    model = _model(rows, driver="agents")
+    persons = type(model.agents_by_type[Member])
+    persons.shuffle_do = persons.do
+    periods = model.scenario.periods if rows <= AGENT_ROWS else AGENT_PERIODS
+
+    def run() -> dict[str, Any]:
+        for _ in range(periods):
+            model.step()
+        return {"periods": model.period, "history_sha256": _fingerprint(model.history)}
+
+    return run
+
+
+# The toy, in NumPy and in other engines.
+
+
+def _toy(build: Callable[[int], Callable[[], float]]) -> Callable[[int], Callable[[], dict[str, Any]]]:
+    def prepare(rows: int) -> Callable[[], dict[str, Any]]:
+        run = build(rows)
+        return lambda: {"members_share": run(), "periods": toy.PERIODS}
+
+    return prepare
+
+
+# The machine.
+
+
+def _threads() -> int:
+    return int(os.environ.get("NUMBA_NUM_THREADS", "1"))
+
+
+def measure_memory(rows: int) -> dict[str, Any]:
+    """Bytes a second of a copy (read plus written) and of reading alone, on arrays of this many bytes."""
+    import numba
+
+    @numba.njit(nogil=True)
+    def total(numbers: np.ndarray) -> int:
+        found = 0
+        for k in range(numbers.size):
+            found += numbers[k]
+        return found
+
+    source, target = np.ones(rows // 8, dtype=np.int64), np.zeros(rows // 8, dtype=np.int64)
+    halves = list(zip(np.array_split(source, _threads()), np.array_split(target, _threads()), strict=True))
+    total(source[:8])
+    with ThreadPoolExecutor(_threads()) as pool:
+
+        def seconds(work: Callable[[tuple[Any, Any]], Any]) -> float:
+            best = float("inf")
+            for _ in range(5):
+                begin = time.perf_counter()
+                list(pool.map(work, halves))
+                best = min(best, time.perf_counter() - begin)
+            return best
+
+        copy_s = seconds(lambda half: np.copyto(half[1], half[0]))
+        read_s = seconds(lambda half: total(half[0]))
+    return {"copy_bytes_per_s": 2 * source.nbytes / copy_s, "read_bytes_per_s": source.nbytes / read_s}
+
+
+def measure_pass(rows: int) -> dict[str, Any]:
+    """The crowd's compiled pass over people none of whom is due."""
+    from agents import crowd as module
+    from agents.population import COLUMNS, PLACES, Columns
+
+    small = _model(WARM_ROWS)
+    columns = {name: np.zeros(1, dtype=column.dtype) for name, column in COLUMNS.items()}
+    columns["status"] = np.random.default_rng(1).integers(0, len(PLACES), rows, dtype=np.uint8)
+    columns["clock"] = np.full(rows, np.inf, dtype=np.float32)
+    people, tally = Columns(**columns), np.zeros_like(small.tally)
+    one_thread = rows < module.WORTH_THREADS
+    layers = np.zeros((_threads(), *small.rolls.shape), dtype=np.int64)
+    tallies = np.zeros((_threads(), *tally.shape), dtype=np.int64)
+    times = []
+    for _ in range(PASSES + 1):
+        begin = time.perf_counter()
+        if one_thread:
+            module._decide_on_one_thread(people, small.outlook, small.rolls, tally)
+        else:
+            module._decide(people, small.outlook, layers, tallies)
+        times.append(time.perf_counter() - begin)
+    if tally.any() or tallies.any():
+        raise RuntimeError("somebody was due")
+    return {"pass_s": statistics.median(times[1:]), "bytes_read": BYTES_READ * rows}
+
+
+ENGINES: dict[str, Callable[[int], dict[str, Any]]] = {
+    "crowd": measure_crowd,
+    "agents": lambda rows: timed(agents, rows),
+    "numpy-coins": lambda rows: timed(_toy(numpy_pass.coins), rows),
+    "numpy-clocks": lambda rows: timed(_toy(numpy_pass.clocks), rows),
+    "memory": measure_memory,
+    "pass": measure_pass,
+} | {f"toy-{name}": lambda rows, build=build: timed(_toy(build), rows) for name, build in peers.ENGINES.items()}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("engine", choices=ENGINES)
+    parser.add_argument("rows", type=int)
+    chosen = parser.parse_args()
+    found = ENGINES[chosen.engine](chosen.rows)
+    sys.stdout.write(json.dumps(found | {"peak_bytes": peak()}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
