@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import numpy_pass, peers, toy
+from benchmarks import numpy_toy, peers, toy
 
 POPULATION = 220_000_000
 WARM_ROWS = 1_000
@@ -74,9 +74,8 @@ def _fingerprint(history: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def crowd(rows: int) -> Callable[[], dict[str, Any]]:
-    """The real rules in the crowd; also the mean time of a pass."""
-    model = _model(rows)
+def _timed_passes(model: Any) -> Callable[[], dict[str, Any]]:
+    """Run this model to its end, and time its passes."""
     driver, passes = model._crowd, []
     decide = driver.decide
 
@@ -89,9 +88,29 @@ def crowd(rows: int) -> Callable[[], dict[str, Any]]:
 
     def run() -> dict[str, Any]:
         history = model.run()
-        return {"periods": model.period, "pass_s": statistics.fmean(passes), "history_sha256": _fingerprint(history)}
+        decided = float((history["considered"] + history["noticed"]).sum()) / POPULATION / model.period
+        return {
+            "periods": model.period,
+            "pass_s": statistics.fmean(passes),
+            "decided_share": decided,
+            "history_sha256": _fingerprint(history),
+        }
 
     return run
+
+
+def crowd(rows: int) -> Callable[[], dict[str, Any]]:
+    """The real rules in the crowd."""
+    return _timed_passes(_model(rows))
+
+
+def numpy(rows: int) -> Callable[[], dict[str, Any]]:
+    """The real rules with a pass in NumPy."""
+    from benchmarks.numpy_pass import NumpyCrowd
+
+    model = _model(rows)
+    model._crowd = NumpyCrowd(model.population, model.rolls)
+    return _timed_passes(model)
 
 
 def measure_crowd(rows: int) -> dict[str, Any]:
@@ -196,9 +215,10 @@ def measure_pass(rows: int) -> dict[str, Any]:
 
 ENGINES: dict[str, Callable[[int], dict[str, Any]]] = {
     "crowd": measure_crowd,
+    "numpy": lambda rows: timed(numpy, rows),
     "agents": lambda rows: timed(agents, rows),
-    "numpy-coins": lambda rows: timed(_toy(numpy_pass.coins), rows),
-    "numpy-clocks": lambda rows: timed(_toy(numpy_pass.clocks), rows),
+    "toy-numpy-coins": lambda rows: timed(_toy(numpy_toy.coins), rows),
+    "toy-numpy-clocks": lambda rows: timed(_toy(numpy_toy.clocks), rows),
     "memory": measure_memory,
     "pass": measure_pass,
 } | {f"toy-{name}": lambda rows, build=build: timed(_toy(build), rows) for name, build in peers.ENGINES.items()}

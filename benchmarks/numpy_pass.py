@@ -1,102 +1,194 @@
-"""The toy pool as plain NumPy over whole arrays, in two ways.
+"""The crowd's pass as plain NumPy over whole arrays: the same rules, the same luck, the same tallies.
 
-`coins` draws for everybody in every period, as a vectorised model usually does. `clocks` uses the crowd's own idea:
-each person holds the reading of a public clock at which they next decide, and the period of their illness is drawn
-once, so a period compares and then touches a few. The first shows what the crowd gains in all, the second what it
-gains by being compiled.
+What the crowd does row by row in compiled code stands here as array expressions. The other phases are the model's
+own, so a run differs from the crowd's by its pass alone, and writes the same history.
 """
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import toy
+from agents import luck
+from agents.crowd import (
+    CONSIDERED,
+    JOINED,
+    JOINER_RISK,
+    LEAVER_RISK,
+    LEFT_PLAN,
+    NOTICED,
+    RISK_UNIT,
+    TURNED_AWAY,
+    Crowd,
+)
+from agents.outlook import Outlook
+from agents.population import (
+    AWARE,
+    BARRED,
+    CHRONIC,
+    CHRONICALLY_ILL,
+    CONCEALED,
+    FRAILTY_UNIT,
+    GENERAL,
+    LEFT,
+    LOG_UNIT,
+    LOW_CREDIT,
+    MALE,
+    NO_RATE,
+    PLACE_MASK,
+    SENIORS,
+    SIGNS,
+    Columns,
+)
+from agents.rolls import COVERED, NONMEMBERS, STANDINGS, WAITING, WELL, WELL_FRAILTY, WITH_SIGNS
 
-NEVER = np.float32(np.inf)
-
-
-class Coins:
-    """A draw for everybody in every period."""
-
-    def __init__(self, rows: int) -> None:
-        self.people = toy.people(rows)
-        self.state = np.zeros(rows, dtype=np.uint8)
-        self.pool = toy.Pool()
-        self._rng = np.random.default_rng(1)
-        self._rates = np.array(toy.RATES, dtype=np.float32)
-        self._u = np.empty(rows, dtype=np.float32)
-        self._rate = np.empty(rows, dtype=np.float32)
-
-    def step(self) -> None:
-        """One period."""
-        self._rng.random(out=self._u, dtype=np.float32)
-        np.take(self._rates, self.state, out=self._rate, mode="clip")
-        due = np.flatnonzero(self._u < self._rate)
-        u = self._rng.random(due.size, dtype=np.float32)
-        self.state[due] = toy.accepts(self.people.reservation[due], np.float32(self.pool.price), u)
-        self._rng.random(out=self._u, dtype=np.float32)
-        ill = np.flatnonzero(self._u < self.people.risk)
-        cases = np.count_nonzero(self.state[ill] == toy.MEMBER)
-        self.state[ill] = toy.OUT
-        self.pool.settle(np.count_nonzero(self.state == toy.MEMBER), cases)
-
-
-class Clocks:
-    """A draw for those alone whose time has come."""
-
-    def __init__(self, rows: int) -> None:
-        people = toy.people(rows)
-        self.reservation = people.reservation
-        self.state = np.zeros(rows, dtype=np.uint8)
-        self.pool = toy.Pool()
-        self._rng = np.random.default_rng(1)
-        self._pace = -np.log1p(-np.array(toy.RATES, dtype=np.float32))
-        self._readings = np.zeros(len(toy.RATES), dtype=np.float32)
-        self._clock = self._rng.standard_exponential(rows, dtype=np.float32)
-        self._reading = np.empty(rows, dtype=np.float32)
-        self._ill, self._start = self._fate(people.risk)
-        self._period = 0
-
-    def _fate(self, risk: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows of those who fall ill, sorted by period, and where each period starts."""
-        wait = self._rng.standard_exponential(risk.size, dtype=np.float32)
-        wait /= -np.log1p(-risk)
-        rows = np.flatnonzero(wait < toy.PERIODS)
-        when = wait[rows].astype(np.uint8)
-        return rows[np.argsort(when, kind="stable")], np.searchsorted(np.sort(when), np.arange(toy.PERIODS + 1))
-
-    def step(self) -> None:
-        """One period."""
-        self._readings += self._pace
-        np.take(self._readings, self.state, out=self._reading, mode="clip")
-        due = np.flatnonzero(self._clock <= self._reading)
-        u = self._rng.random(due.size, dtype=np.float32)
-        stands = toy.accepts(self.reservation[due], np.float32(self.pool.price), u).astype(np.uint8)
-        self.state[due] = stands
-        self._clock[due] = self._readings[stands] + self._rng.standard_exponential(due.size, dtype=np.float32)
-        ill = self._ill[self._start[self._period] : self._start[self._period + 1]]
-        cases = np.count_nonzero(self.state[ill] == toy.MEMBER)
-        self.state[ill] = toy.OUT
-        self._clock[ill] = NEVER
-        self.pool.settle(np.count_nonzero(self.state == toy.MEMBER), cases)
-        self._period += 1
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+_GOLDEN, _PERIOD = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1B54A32D192ED03)
+_MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
-def _runner(model: Coins | Clocks, periods: int) -> Callable[[], float]:
-    def run() -> float:
-        for _ in range(periods):
-            model.step()
-        return model.pool.members / model.state.size
-
-    return run
+def mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`luck.mix` of each."""
+    x = (x ^ (x >> np.uint64(30))) * _MIX1
+    x = (x ^ (x >> np.uint64(27))) * _MIX2
+    return x ^ (x >> np.uint64(31))
 
 
-def coins(rows: int, periods: int = toy.PERIODS) -> Callable[[], float]:
-    """Make people; the result runs them and returns the share of members at the end."""
-    return _runner(Coins(rows), periods)
+def draws(seed: int, stream: np.uint64, rows: Ints, period: int) -> Floats:
+    """`luck.draw` of each row."""
+    key = mix(mix(np.array([seed], dtype=np.uint64) + _GOLDEN) + np.array([stream]) * _GOLDEN)
+    bits = mix(mix(key + rows.astype(np.uint64) * _GOLDEN) + np.array([period], dtype=np.uint64) * _PERIOD)
+    return ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
 
-def clocks(rows: int, periods: int = toy.PERIODS) -> Callable[[], float]:
-    """The same, with clocks."""
-    return _runner(Clocks(rows), periods)
+def accept(worth: Floats, price: Floats, temperature: float, u: Floats) -> Bools:
+    """`rules.accepts` of each."""
+    if temperature <= 0:
+        return (price <= 0) | (worth >= price)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        yes = u * (1.0 + np.exp(-np.log(worth / price) / temperature)) < 1.0
+    return (price <= 0) | (yes & (worth > 0))
+
+
+class People:
+    """What these rows are, gathered once."""
+
+    def __init__(self, columns: Columns, rows: Ints, outlook: Outlook) -> None:
+        self.rows, self.outlook = rows, outlook
+        self.status, self.joined = columns.status[rows], columns.joined[rows]
+        self.body = columns.body[rows]
+        self.place = (self.status & PLACE_MASK).astype(np.int64)
+        self.member = (self.place >= GENERAL) & (self.place <= CHRONIC)
+        self.signs = (self.status & SIGNS) != 0
+        self.sex = (self.body & MALE).astype(np.int64)
+        self.month = columns.birth_month[rows].astype(np.int64)
+        self.half_months = outlook.half_month - 2 * self.month
+        self.age = self.half_months // 24
+        self.frailty = columns.frailty[rows]
+        self.premium = columns.premium[rows]
+
+    def plans_for(self) -> Ints:
+        """The plan made for each, or -1."""
+        outlook = self.outlook
+        plan = np.where(self.body & CHRONICALLY_ILL, CHRONIC - GENERAL, 0)
+        plan[self.half_months >= outlook.youngest[SENIORS - GENERAL]] = SENIORS - GENERAL
+        fits = (outlook.youngest[plan] <= self.half_months) & (self.half_months < outlook.oldest[plan])
+        return np.where(fits, plan, -1)
+
+    def worth(self, plan: Ints) -> Floats:
+        """The most each would pay for a year in this plan."""
+        outlook, where = self.outlook, (plan, self.sex, self.age)
+        frailty = self.frailty / FRAILTY_UNIT
+        value = outlook.fair[where] * (1.0 - outlook.information + outlook.information * frailty)
+        value += np.where(self.signs, outlook.signs_weight * outlook.fair_signs[where], 0.0)
+        willingness = np.exp(self.premium / LOG_UNIT) * value * outlook.trust
+        insurable = ~self.signs & ((self.body & CHRONICALLY_ILL) == 0)
+        return np.where(insurable, np.minimum(willingness, outlook.insurer[where]), willingness)
+
+    def risk_units(self) -> Ints:
+        """Own incidence of each, in 1 / RISK_UNIT."""
+        well = self.outlook.well_risk[self.sex, self.age] * (self.frailty / FRAILTY_UNIT)
+        return (np.where(self.signs, self.outlook.signs_risk, well) * RISK_UNIT).astype(np.int64)
+
+    def enter(self, rolls: NDArray[np.int64], changed: Bools, status: Any, joined: Any, sign: int) -> None:
+        """Count those who changed on (or off) the rolls on which this status puts them."""
+        outlook, status, joined = self.outlook, status[changed], joined[changed].astype(np.int64)
+        place = (status & PLACE_MASK).astype(np.int64)
+        standing = 2 * (place - GENERAL) + ((status & CONCEALED) != 0)
+        waiting = WAITING + STANDINGS * (joined % max(outlook.wait, 1)) + standing
+        roll = np.where(outlook.period - joined < outlook.wait, waiting, COVERED + standing)
+        roll = np.where((place >= GENERAL) & (place <= CHRONIC), roll, NONMEMBERS)
+        signs = (status & SIGNS) != 0
+        cell = np.ravel_multi_index((roll, self.sex[changed], self.month[changed], 0), rolls.shape)
+        flat = rolls.reshape(-1)
+        np.add.at(flat, cell + np.where(signs, WITH_SIGNS, WELL), sign)
+        np.add.at(flat, cell[~signs] + WELL_FRAILTY, sign * self.frailty[changed][~signs].astype(np.int64))
+
+
+class NumpyCrowd(Crowd):
+    """A driver whose pass is NumPy."""
+
+    def decide(self, outlook: Outlook, tally: np.ndarray) -> None:
+        """Hear and join, notice and leave: adds to `tally`, shape (plans, TALLIES)."""
+        columns = self.population.columns
+        reading = np.take(outlook.readings, columns.status & PLACE_MASK, mode="clip")
+        people = People(columns, np.flatnonzero(columns.clock <= reading), outlook)
+        status, joined = people.status.copy(), people.joined.copy()
+        self._look_at_bill(people, status, tally)
+        self._think_of_joining(people, status, joined, tally)
+        changed = (status != people.status) | (joined != people.joined)
+        people.enter(self.rolls, changed, people.status, people.joined, -1)
+        people.enter(self.rolls, changed, status, joined, 1)
+        columns.status[people.rows], columns.joined[people.rows] = status, joined
+        self._set_clocks(people, status)
+
+    def _look_at_bill(self, people: People, status: NDArray[np.uint8], tally: np.ndarray) -> None:
+        """Members stay or leave."""
+        outlook, plan = people.outlook, np.where(people.member, people.place - GENERAL, 0)
+        u = draws(outlook.seed, luck.STAY, people.rows, outlook.period)
+        stays = accept(people.worth(plan), outlook.price[plan], outlook.stay_temperature, u)
+        leaves = people.member & ~stays
+        np.add.at(tally[:, NOTICED], plan[people.member], 1)
+        np.add.at(tally[:, LEFT_PLAN], plan[leaves], 1)
+        np.add.at(tally[:, LEAVER_RISK], plan[leaves], people.risk_units()[leaves])
+        status[leaves] = (status[leaves] & ~np.uint8(PLACE_MASK)) | np.uint8(LEFT)
+
+    def _think_of_joining(self, people: People, status: Any, joined: Any, tally: np.ndarray) -> None:
+        """Those outside join or do not."""
+        outlook, chosen = people.outlook, people.plans_for()
+        plan = np.maximum(chosen, 0)
+        considers = ~people.member & (chosen >= 0) & outlook.open[plan]
+        price = outlook.price[plan] + outlook.hassle
+        u = draws(outlook.seed, luck.JOIN, people.rows, outlook.period)
+        accepted = considers & accept(people.worth(plan), price, outlook.join_temperature, u)
+        u = draws(outlook.seed, luck.CONCEAL, people.rows, outlook.period)
+        screening = outlook.screening[plan]
+        asked = people.signs & (u < screening)
+        conceals = asked & (u < outlook.concealment * screening)
+        turned_away = asked & ~conceals
+        gated = outlook.gate & (plan == 0) & ((people.body & LOW_CREDIT) != 0)
+        joins = accepted & ~turned_away & ~gated
+        barred = np.where(considers, accepted & ~turned_away & gated, chosen >= 0)
+        back = (people.place == LEFT) & ~(considers & barred)
+        door = np.where(back, LEFT, np.where(barred, BARRED, AWARE)).astype(np.uint8)
+        stays_out = ~people.member & ~joins
+        status[stays_out] = (status[stays_out] & ~np.uint8(PLACE_MASK)) | door[stays_out]
+        flags = (status & np.uint8(SIGNS)) | np.where(conceals, CONCEALED, 0).astype(np.uint8)
+        status[joins] = (GENERAL + plan[joins]).astype(np.uint8) | flags[joins]
+        joined[joins] = outlook.period
+        np.add.at(tally[:, CONSIDERED], plan[considers], 1)
+        np.add.at(tally[:, JOINED], plan[joins], 1)
+        np.add.at(tally[:, JOINER_RISK], plan[joins], people.risk_units()[joins])
+        np.add.at(tally[:, TURNED_AWAY], plan[accepted & turned_away], 1)
+
+    def _set_clocks(self, people: People, status: NDArray[np.uint8]) -> None:
+        """Draw when these decide next."""
+        columns, outlook, rows = self.population.columns, people.outlook, people.rows
+        place = status & PLACE_MASK
+        member = (place >= GENERAL) & (place <= CHRONIC)
+        rate = np.where(member, columns.attention[rows], columns.adoption[rows])
+        u = draws(outlook.seed, luck.CLOCK, rows, outlook.period + 1)
+        clock = outlook.readings[place] - np.log(u) * np.exp(-(rate / LOG_UNIT))
+        columns.clock[rows] = np.where(rate == NO_RATE, np.inf, clock)

@@ -82,7 +82,9 @@ def _draw_members(axis: Axes, members: pd.DataFrame, targets: pd.DataFrame) -> N
 
 def _draw(axis: Axes, curves: pd.DataFrame, targets: pd.DataFrame, measure: str, label: str) -> None:
     for plan in curves:
-        axis.plot(curves.index, curves[plan], color=COLOURS[str(plan)], label=LABELS[str(plan)], lw=1.6)
+        # The chronic plan is small and its bills are jumpy: drawn lightly, so that it does not hide the others.
+        style = {"lw": 0.9, "alpha": 0.7} if plan == "chronic" else {"lw": 1.6}
+        axis.plot(curves.index, curves[plan], color=COLOURS[str(plan)], label=LABELS[str(plan)], **style)
     rows = targets[
         (targets["measure"] == measure) & targets["when"].str.contains("-P[12]$") & targets["plan"].isin(list(curves))
     ]

@@ -105,7 +105,7 @@ def claims_of(model):
 
 
 def test_nobody_claims_inside_the_wait_or_twice_or_as_a_non_member():
-    model = MutualAidModel(Scenario(scale=2_000, accident_share=0.0, filing_share=1.0))
+    model = MutualAidModel(Scenario(scale=1_000, accident_share=0.0, filing_share=1.0))
     taken, ill = claims_of(model)
     rows = np.concatenate([cases.row for cases in taken])
     assert rows.size > 200
