@@ -11,9 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-# Threads that sleep instead of spinning cost little on a quiet machine and save half on a busy one.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
 import numba
 
 
@@ -49,8 +46,3 @@ def compiled_inline[F: Callable[..., object]](function: F) -> F:
 def compiled_with_arrays[F: Callable[..., object]](function: F) -> F:
     """Compile a function that makes arrays of its own."""
     return cast("F", numba.njit(cache=True, error_model="numpy", nogil=True)(function))
-
-
-def compiled_parallel[F: Callable[..., object]](function: F) -> F:
-    """Compile a loop over blocks of people that runs on all threads."""
-    return cast("F", numba.njit(cache=True, error_model="numpy", nogil=True, parallel=True)(function))

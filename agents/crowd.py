@@ -7,12 +7,11 @@ kept by thread, so results do not depend on the number of threads.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from agents import luck, rules
-from agents.compiled import compiled, compiled_inline, compiled_parallel, compiled_with_arrays
+from agents.compiled import compiled, compiled_inline, compiled_with_arrays
 from agents.outlook import Outlook
 from agents.population import (
     AWARE,
@@ -40,13 +39,12 @@ from agents.population import (
     is_member,
 )
 from agents.rolls import count
+from agents.threads import number_of_threads, over_blocks
 
 RISK_UNIT = 2.0**40
 """Risks of joiners and leavers are summed as integers, in steps of 2^-40 per person-year."""
-BLOCK = 65_536
-"""People per block of the parallel pass."""
-WORTH_THREADS = 500_000
-"""Rows below which one thread is faster than several."""
+STRETCH = 65_536
+"""People whose time is checked before any of them decides: their records then come from memory side by side."""
 
 # What is counted, by plan: the last index of a tally.
 JOINED, LEFT_PLAN, ILL, DIED, AGED_OUT, TRANSFERRED_IN, JOINER_RISK, LEAVER_RISK, NOTICED, CONSIDERED, TURNED_AWAY = (
@@ -264,7 +262,7 @@ def _decide_rows(
 ) -> int:
     """Let those rows decide whose time has come; returns a number of no meaning, so that no load is left out.
 
-    `due` is room for a mark a row, shape (BLOCK,), `words` the same bytes eight at a time: most are zero. `rows` is
+    `due` is room for a mark a row, shape (STRETCH,), `words` the same bytes eight at a time: most are zero. `rows` is
     room for the list of those whose time has come.
     """
     _find_due(columns.status[first:last], columns.clock[first:last], outlook.readings, due)
@@ -289,27 +287,14 @@ def _decide_rows(
     return touched
 
 
-@compiled_parallel
-def _decide(columns: Columns, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
-    """The pass: everyone whose time has come decides; `rolls` and `tally` have one layer per thread."""
-    people = columns.status.size
-    for block in numba.prange((people + BLOCK - 1) // BLOCK):
-        thread = numba.get_thread_id()
-        words = np.zeros(BLOCK // 8, dtype=np.uint64)
-        first, last = block * BLOCK, min(people, (block + 1) * BLOCK)
-        rows = np.empty(BLOCK + 8, dtype=np.int64)
-        _decide_rows(columns, first, last, outlook, rolls[thread], tally[thread], words.view(np.uint8), words, rows)
-
-
 @compiled_with_arrays
-def _decide_on_one_thread(columns: Columns, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
-    """The same for few people, straight into the rolls."""
-    people = columns.status.size
-    words = np.zeros(BLOCK // 8, dtype=np.uint64)
-    rows = np.empty(BLOCK + 8, dtype=np.int64)
-    for first in range(0, people, BLOCK):
-        last = min(people, first + BLOCK)
-        _decide_rows(columns, first, last, outlook, rolls, tally, words.view(np.uint8), words, rows)
+def _decide(columns: Columns, first: int, last: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
+    """The pass over some rows: everyone whose time has come decides, and is counted in `rolls` and `tally`."""
+    words = np.zeros(STRETCH // 8, dtype=np.uint64)
+    rows = np.empty(STRETCH + 8, dtype=np.int64)
+    for start in range(first, last, STRETCH):
+        end = min(last, start + STRETCH)
+        _decide_rows(columns, start, end, outlook, rolls, tally, words.view(np.uint8), words, rows)
 
 
 @compiled
@@ -325,16 +310,21 @@ class Crowd:
     def __init__(self, population: Population, rolls: np.ndarray) -> None:
         self.population = population
         self.rolls = rolls
-        threads = numba.config.NUMBA_NUM_THREADS if len(population) >= WORTH_THREADS else 0
-        self._layers = np.zeros((threads, *rolls.shape), dtype=np.int64)
+        # One thread counts straight into the rolls; several keep a layer each.
+        threads = number_of_threads(len(population))
+        self._layers = np.zeros((threads if threads > 1 else 0, *rolls.shape), dtype=np.int64)
 
     def decide(self, outlook: Outlook, tally: np.ndarray) -> None:
         """Hear and join, notice and leave: adds to `tally`, shape (plans, TALLIES)."""
-        if len(self.population) < WORTH_THREADS:
-            _decide_on_one_thread(self.population.columns, outlook, self.rolls, tally)
+        columns, people = self.population.columns, len(self.population)
+        if not len(self._layers):
+            over_blocks(people, lambda first, last, _: _decide(columns, first, last, outlook, self.rolls, tally))
             return
         tallies = np.zeros((len(self._layers), *tally.shape), dtype=np.int64)
-        _decide(self.population.columns, outlook, self._layers, tallies)
+        over_blocks(
+            people,
+            lambda first, last, thread: _decide(columns, first, last, outlook, self._layers[thread], tallies[thread]),
+        )
         for layer, counted in zip(self._layers, tallies, strict=True):
             self.rolls += layer
             tally += counted

@@ -7,21 +7,21 @@ prices by age. At the closing it took members over without a health check or a w
 from typing import TYPE_CHECKING, Any
 
 import mesa
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from agents import luck, rules
-from agents.compiled import compiled_parallel
+from agents.compiled import compiled
 from agents.outlook import Outlook
 from agents.population import FRAILTY_UNIT, GENERAL, LOG_UNIT, MALE, PLACE_MASK, SIGNS, Columns, is_member
+from agents.threads import over_blocks
 
 
-@compiled_parallel
-def _take_over(columns: Columns, outlook: Outlook, loading: float) -> int:
-    """How many members accept the replacement at (1 + loading) times the fair price of their age."""
+@compiled
+def _take_over(columns: Columns, first: int, last: int, outlook: Outlook, loading: float) -> int:
+    """How many of these rows are members who accept the replacement at (1 + loading) times the fair price."""
     taken = 0
-    for row in numba.prange(columns.status.size):
+    for row in range(first, last):
         place = columns.status[row] & PLACE_MASK
         if is_member(place):
             plan = place - GENERAL
@@ -61,6 +61,11 @@ class Insurer(mesa.Agent):  # type: ignore[misc]
 
     def take_over(self, outlook: Outlook, loading: float) -> int:
         """Offer the replacement to every member: no health check, no wait. Returns real people."""
-        rows = _take_over(self.model.population.columns, outlook, loading)
-        self.taken_over = round(rows * self.model.population.scale)
+        people = self.model.population
+        taken: list[int] = []
+        over_blocks(
+            len(people),
+            lambda first, last, _: taken.append(_take_over(people.columns, first, last, outlook, loading)),
+        )
+        self.taken_over = round(sum(taken) * people.scale)
         return self.taken_over

@@ -113,16 +113,6 @@ def numpy(rows: int) -> Callable[[], dict[str, Any]]:
     return _timed_passes(model)
 
 
-def measure_crowd(rows: int) -> dict[str, Any]:
-    """The crowd, after both forms of its pass have been loaded."""
-    from agents import crowd as module
-
-    threshold, module.WORTH_THREADS = module.WORTH_THREADS, 0
-    crowd(WARM_ROWS)()
-    module.WORTH_THREADS = threshold
-    return timed(crowd, rows)
-
-
 def agents(rows: int) -> Callable[[], dict[str, Any]]:
     """The real rules, one Mesa agent a row, stepped in order by `AgentSet.do`."""
     from agents.member import Member
@@ -188,33 +178,29 @@ def measure_memory(rows: int) -> dict[str, Any]:
 
 
 def measure_pass(rows: int) -> dict[str, Any]:
-    """The crowd's compiled pass over people none of whom is due."""
-    from agents import crowd as module
-    from agents.population import COLUMNS, PLACES, Columns
+    """The crowd's pass over people none of whom is due."""
+    from agents.crowd import Crowd
+    from agents.population import COLUMNS, PLACES, Columns, Population
 
     small = _model(WARM_ROWS)
+    # Nobody is due, so no other column is looked at.
     columns = {name: np.zeros(1, dtype=column.dtype) for name, column in COLUMNS.items()}
     columns["status"] = np.random.default_rng(1).integers(0, len(PLACES), rows, dtype=np.uint8)
     columns["clock"] = np.full(rows, np.inf, dtype=np.float32)
-    people, tally = Columns(**columns), np.zeros_like(small.tally)
-    one_thread = rows < module.WORTH_THREADS
-    layers = np.zeros((_threads(), *small.rolls.shape), dtype=np.int64)
-    tallies = np.zeros((_threads(), *tally.shape), dtype=np.int64)
+    people = Population(Columns(**columns), small.population.fate, small.population.scale)
+    driver, tally = Crowd(people, small.rolls), np.zeros_like(small.tally)
     times = []
     for _ in range(PASSES + 1):
         begin = time.perf_counter()
-        if one_thread:
-            module._decide_on_one_thread(people, small.outlook, small.rolls, tally)
-        else:
-            module._decide(people, small.outlook, layers, tallies)
+        driver.decide(small.outlook, tally)
         times.append(time.perf_counter() - begin)
-    if tally.any() or tallies.any():
+    if tally.any():
         raise RuntimeError("somebody was due")
     return {"pass_s": statistics.median(times[1:]), "bytes_read": BYTES_READ * rows}
 
 
 ENGINES: dict[str, Callable[[int], dict[str, Any]]] = {
-    "crowd": measure_crowd,
+    "crowd": lambda rows: timed(crowd, rows),
     "numpy": lambda rows: timed(numpy, rows),
     "agents": lambda rows: timed(agents, rows),
     "toy-numpy-coins": lambda rows: timed(_toy(numpy_toy.coins), rows),

@@ -39,7 +39,7 @@ class Coins:
         ill = np.flatnonzero(self._u < self.people.risk)
         cases = np.count_nonzero(self.state[ill] == toy.MEMBER)
         self.state[ill] = toy.OUT
-        self.pool.settle(np.count_nonzero(self.state == toy.MEMBER), cases)
+        self.pool.settle(int(np.count_nonzero(self.state == toy.MEMBER)), int(cases))
 
 
 class Clocks:
@@ -79,7 +79,7 @@ class Clocks:
         cases = np.count_nonzero(self.state[ill] == toy.MEMBER)
         self.state[ill] = toy.OUT
         self._clock[ill] = NEVER
-        self.pool.settle(np.count_nonzero(self.state == toy.MEMBER), cases)
+        self.pool.settle(int(np.count_nonzero(self.state == toy.MEMBER)), int(cases))
         self._period += 1
 
 

@@ -1,6 +1,7 @@
 """From measurements to the table of `README.md`: text alone, no measuring."""
 
 import statistics
+import textwrap
 from typing import Any, NamedTuple
 
 Results = dict[str, Any]
@@ -256,13 +257,26 @@ def decided(results: Results) -> str:
     return f"{100 * good(results, 'crowd', rows)[0]['decided_share']:.1f} %" if rows else "-"
 
 
+def wrapped(page: str) -> str:
+    """The page with its paragraphs and list items, but not its tables, broken into lines of at most 120."""
+    parts = []
+    for part in filter(None, (part.strip() for part in page.split("\n\n"))):
+        if part.startswith("- "):
+            items = part.removeprefix("- ").split("\n- ")
+            filled = (textwrap.fill(" ".join(["-", *item.split()]), 120, subsequent_indent="  ") for item in items)
+            parts.append("\n".join(filled))
+        else:
+            parts.append(part if part.startswith(("|", "#")) else textwrap.fill(part, 120))
+    return "\n\n".join(parts) + "\n"
+
+
 def render(results: Results) -> str:
     """The whole page."""
     made = results["made_with"]
     machine = made["machine"]
     runs = min(len(samples) for samples in results["samples"].values())
     quick = " **A quick run: small sizes, too few runs to quote.**" if made["quick"] else ""
-    return f"""# Speed and memory
+    page = f"""# Speed and memory
 
 Written by `make bench` in one run on one machine.{quick}
 
@@ -303,3 +317,4 @@ passes of a run also carry out the decisions: {decided(results)} of all people d
 
 {chr(10).join(limit_table(results))}
 """
+    return wrapped(page)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from scipy.special import gammainc
 
 from agents import luck, rules
-from agents.compiled import compiled_with_arrays
+from agents.compiled import compiled
 from agents.crowd import Illness
 from agents.population import FRAILTY_UNIT, MALE, PLAN_NAMES, Columns
 from agents.rolls import WELL_FRAILTY, WITH_SIGNS, covered_of_plan, waiting_of_plan
-from model.health import ACCIDENT, KINDS, Health
+from model.health import ACCIDENT, Health
 
 LONGEST_LAG = 12
 """Half-months: a claim is due within 180 days of diagnosis."""
@@ -82,27 +82,32 @@ def lag_distribution(mean_months: float) -> NDArray[np.float64]:
     return np.asarray(np.diff(upper / upper[-1], prepend=0.0))
 
 
-@compiled_with_arrays
+@compiled
+def _pick(chances: np.ndarray, u: float) -> int:
+    """The outcome that a draw falls on, for these probabilities."""
+    for outcome in range(chances.size - 1):
+        u -= chances[outcome]
+        if u < 0.0:
+            return outcome
+    return chances.size - 1
+
+
+@compiled
 def _fate_of_cases(columns: Columns, ill: Illness, kinds: np.ndarray, terms: Terms, cases: Cases) -> int:
     """Enter those of the ill who will file in `cases`; returns their number."""
     filed = 0
-    last = np.cumsum(terms.lags)
-    share = np.cumsum(kinds[0, 0])
     for k in range(ill.row.size):
         row, plan = ill.row[k], ill.plan[k]
         sex = columns.body[row] & MALE
         months = (terms.half_month - 2 * columns.birth_month[row]) / 2
         age = int(months // 12)
-        share[:] = np.cumsum(kinds[sex, age])
-        u = luck.draw(terms.seed, luck.KIND, row, terms.period)
-        kind = min(int(np.searchsorted(share, u, side="right")), len(KINDS) - 1)
+        kind = _pick(kinds[sex, age], luck.draw(terms.seed, luck.KIND, row, terms.period))
         covered = kind == ACCIDENT or terms.period - ill.joined[k] >= terms.wait
         benefit = terms.benefits[plan, age, kind]
         u = luck.draw(terms.seed, luck.FILE, row, terms.period)
         if benefit <= 0.0 or not rules.files_claim(covered, terms.filing_share[plan], u):
             continue
-        u = luck.draw(terms.seed, luck.LAG, row, terms.period)
-        lag = min(int(np.searchsorted(last, u, side="right")), LONGEST_LAG)
+        lag = _pick(terms.lags, luck.draw(terms.seed, luck.LAG, row, terms.period))
         u = luck.draw(terms.seed, luck.REVIEW, row, terms.period)
         cases.due[filed] = terms.period + lag
         cases.row[filed] = row

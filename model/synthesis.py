@@ -7,13 +7,12 @@ person changes nobody else.
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from agents import luck, rules
-from agents.compiled import compiled, compiled_inline, compiled_parallel
+from agents.compiled import compiled, compiled_inline, compiled_with_arrays
 from agents.population import (
     CHRONICALLY_ILL,
     DIE,
@@ -32,11 +31,11 @@ from agents.population import (
     Population,
     empty_columns,
 )
+from agents.threads import BLOCK, over_blocks
 from model import calendar
 from model.health import AGES, SIXTY, Chain, chain_of, fate_of, health, starts_with_signs, table
 from model.scenario import Scenario
 
-BLOCK = 65_536
 MOST_EVENTS = 500
 """More than one person can meet: at most one a period, one birthday and one death."""
 LEVELS = 65_536
@@ -221,18 +220,17 @@ def _start_of_row(columns: Columns, row: int, chain: Chain) -> None:
 
 
 @compiled
-def _make_block(columns: Columns, first: int, last: int, recipe: Recipe, chain: Chain) -> None:
+def _make(columns: Columns, first: int, last: int, recipe: Recipe, chain: Chain) -> None:
     """Make the people of a block."""
     for row in range(first, last):
         _make_person(columns, row, recipe)
         _start_of_row(columns, row, chain)
 
 
-@compiled
-def _foretell(
-    columns: Columns, first: int, last: int, chain: Chain, counts: np.ndarray, when: np.ndarray, what: np.ndarray
-) -> None:
+@compiled_with_arrays
+def _foretell(columns: Columns, first: int, last: int, chain: Chain, counts: np.ndarray) -> None:
     """Enter the fate of a block's rows in their columns and count events by period into `counts`."""
+    when, what = np.empty(MOST_EVENTS, dtype=np.int64), np.empty(MOST_EVENTS, dtype=np.uint8)
     for row in range(first, last):
         columns.signs[row] = 0 if columns.status[row] & SIGNS else NEVER
         columns.illness[row] = NEVER
@@ -255,18 +253,10 @@ def _is_uneventful(columns: Columns, row: int, chain: Chain) -> bool:
     return nothing and not 0 < sixty < chain.periods
 
 
-@compiled
-def _schedule(
-    columns: Columns,
-    first: int,
-    last: int,
-    chain: Chain,
-    places: np.ndarray,
-    fate: Fate,
-    when: np.ndarray,
-    what: np.ndarray,
-) -> None:
+@compiled_with_arrays
+def _schedule(columns: Columns, first: int, last: int, chain: Chain, places: np.ndarray, fate: Fate) -> None:
     """Write the events of a block's rows; `places`, shape (periods,), are the next free places by period."""
+    when, what = np.empty(MOST_EVENTS, dtype=np.int64), np.empty(MOST_EVENTS, dtype=np.uint8)
     for row in range(first, last):
         if _is_uneventful(columns, row, chain):
             continue
@@ -277,41 +267,15 @@ def _schedule(
             places[when[k]] += 1
 
 
-@compiled_parallel
-def _make_everybody(columns: Columns, recipe: Recipe, chain: Chain) -> None:
-    people = columns.status.size
-    for block in numba.prange((people + BLOCK - 1) // BLOCK):
-        first, last = block * BLOCK, min(people, (block + 1) * BLOCK)
-        _make_block(columns, first, last, recipe, chain)
-
-
-@compiled_parallel
-def _foretell_everybody(columns: Columns, chain: Chain, counts: np.ndarray) -> None:
-    people = columns.status.size
-    for block in numba.prange(len(counts)):
-        when, what = np.empty(MOST_EVENTS, dtype=np.int64), np.empty(MOST_EVENTS, dtype=np.uint8)
-        first, last = block * BLOCK, min(people, (block + 1) * BLOCK)
-        _foretell(columns, first, last, chain, counts[block], when, what)
-
-
-@compiled_parallel
-def _schedule_everybody(columns: Columns, chain: Chain, places: np.ndarray, fate: Fate) -> None:
-    people = columns.status.size
-    for block in numba.prange(len(places)):
-        when, what = np.empty(MOST_EVENTS, dtype=np.int64), np.empty(MOST_EVENTS, dtype=np.uint8)
-        first, last = block * BLOCK, min(people, (block + 1) * BLOCK)
-        _schedule(columns, first, last, chain, places[block], fate, when, what)
-
-
 def foretell(columns: Columns, chain: Chain) -> Fate:
     """The fate of people whose bodies and traits are made: fills its columns and sorts its events by period."""
-    blocks = -(-columns.status.size // BLOCK)
-    counts = np.zeros((blocks, chain.periods), dtype=np.int64)
-    _foretell_everybody(columns, chain, counts)
+    people = columns.status.size
+    counts = np.zeros((-(-people // BLOCK), chain.periods), dtype=np.int64)
+    over_blocks(people, lambda first, last, _: _foretell(columns, first, last, chain, counts[first // BLOCK]))
     start = np.concatenate([[0], np.cumsum(counts.sum(axis=0))])
     places = start[:-1] + np.cumsum(counts, axis=0) - counts
     fate = Fate(start, np.empty(start[-1], dtype=np.uint32), np.empty(start[-1], dtype=np.uint8))
-    _schedule_everybody(columns, chain, places, fate)
+    over_blocks(people, lambda first, last, _: _schedule(columns, first, last, chain, places[first // BLOCK], fate))
     return fate
 
 
@@ -319,5 +283,6 @@ def synthesize(scenario: Scenario) -> Population:
     """The potential members of a scenario and their fate."""
     columns = empty_columns(scenario.rows)
     chain = chain_of(health(scenario), scenario.seed, scenario.periods, calendar.half_month(0))
-    _make_everybody(columns, recipe(scenario), chain)
+    made_of = recipe(scenario)
+    over_blocks(scenario.rows, lambda first, last, _: _make(columns, first, last, made_of, chain))
     return Population(columns, foretell(columns, chain), scenario.scale)
