@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_VENV := .venv-bench
 READY := $(VENV)/.ready
 
-.PHONY: help setup reproduce test test-slow test-browser lint docs lock clean
+.PHONY: help setup reproduce test test-slow test-browser lint docs bench bench-guard lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -40,9 +41,20 @@ lint: setup  ## ruff, mypy and import-linter
 docs: setup  ## write the generated tables of docs/
 	$(BIN)/python -m experiments.documentation
 
+bench: setup $(BENCH_VENV)/.ready  ## speed and memory, ours and others', into benchmarks/README.md (half an hour or more)
+	$(BIN)/python -m benchmarks.bench
+
+bench-guard: setup  ## the crowd against a NumPy pass, in one run: did it become slower?
+	$(BIN)/python -m benchmarks.guard
+
+$(BENCH_VENV)/.ready: benchmarks/requirements.txt
+	$(PYTHON) -m venv --clear $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/requirements.txt
+	@touch $@
+
 lock:  ## pin every dependency with hashes (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.12 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.lock
 
 clean:  ## remove everything that a command can make again
-	rm -rf $(VENV) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
