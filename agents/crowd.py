@@ -43,7 +43,7 @@ from agents.threads import number_of_threads, over_blocks
 
 RISK_UNIT = 2.0**40
 """Risks of joiners and leavers are summed as integers, in steps of 2^-40 per person-year."""
-STRETCH = 65_536
+STRETCH = 4_096
 """People whose time is checked before any of them decides: their records then come from memory side by side."""
 
 # What is counted, by plan: the last index of a tally.

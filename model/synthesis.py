@@ -175,16 +175,14 @@ def _make_person(columns: Columns, row: int, recipe: Recipe) -> None:
     word = luck.bits(recipe.seed, luck.BODY, row, 0)
     cells = recipe.keep.size
     cell = np.int64(((word >> np.uint64(32)) * np.uint64(cells)) >> np.uint64(32))
-    if luck.draw(recipe.seed, luck.BODY, row, 1) >= recipe.keep[cell]:
-        cell = recipe.other[cell]
+    # Choices by value and not by jump: half of the jumps would be foreseen wrongly.
+    other = recipe.other[cell]
+    cell = other if luck.draw(recipe.seed, luck.BODY, row, 1) >= recipe.keep[cell] else cell
     sex, months = cell // OLDEST_MONTHS, cell % OLDEST_MONTHS
     columns.birth_month[row] = LAUNCH_MONTH - months
-    body = sex
-    if _quantile(word, 0) < recipe.chronic[months // 12] * LEVELS:
-        body |= CHRONICALLY_ILL
-    if _quantile(word, 1) < recipe.low_credit * LEVELS:
-        body |= LOW_CREDIT
-    columns.body[row] = body
+    chronic = CHRONICALLY_ILL if _quantile(word, 0) < recipe.chronic[months // 12] * LEVELS else 0
+    low_credit = LOW_CREDIT if _quantile(word, 1) < recipe.low_credit * LEVELS else 0
+    columns.body[row] = sex | chronic | low_credit
 
     word = luck.bits(recipe.seed, luck.TRAITS, row, 0)
     quantile = _quantile(word, 0)
