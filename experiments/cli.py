@@ -121,7 +121,7 @@ def reproduce(
     set_: SetOption = None,
     out: OutOption = Path("out/reproduce"),
 ) -> None:
-    """Simulate the history of Xiang Hu Bao and print it beside the published record."""
+    """Simulate the history and print it beside the record."""
     chosen = _scenario(scenario, scale, seed, set_)
     from experiments import figures, targets
     from experiments.output import OutputFolder
@@ -170,7 +170,7 @@ def run(
 
 @app.command()
 def theory() -> None:
-    """Run the textbook's closed-form spirals through the same rules, and print both."""
+    """Print textbook spirals beside the same rules simulated."""
     from experiments.theory import theory_table
 
     _console().print(theory_table())

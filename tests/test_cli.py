@@ -89,6 +89,7 @@ def test_help_explains_every_command_in_a_line(typed):
     for command in ("reproduce", "run", "theory", "scenarios", "describe", "app"):
         line = next(line for line in out.splitlines() if line.strip().startswith(command + " "))
         assert len(line.split()) > 4
+        assert "..." not in line  # the whole explanation fits
 
 
 def test_help_does_not_load_the_simulator(tmp_path):
