@@ -318,12 +318,13 @@ class Crowd:
         """Hear and join, notice and leave: adds to `tally`, shape (plans, TALLIES)."""
         columns, people = self.population.columns, len(self.population)
         if not len(self._layers):
-            over_blocks(people, lambda first, last, _: _decide(columns, first, last, outlook, self.rolls, tally))
+            over_blocks(people, lambda first, last, _: _decide(columns, first, last, outlook, self.rolls, tally), 1)
             return
         tallies = np.zeros((len(self._layers), *tally.shape), dtype=np.int64)
         over_blocks(
             people,
             lambda first, last, thread: _decide(columns, first, last, outlook, self._layers[thread], tallies[thread]),
+            len(self._layers),
         )
         for layer, counted in zip(self._layers, tallies, strict=True):
             self.rolls += layer

@@ -19,8 +19,11 @@ def number_of_threads(people: int) -> int:
     return min(int(numba.get_num_threads()), -(-people // BLOCK))
 
 
-def over_blocks(people: int, work: Callable[[int, int, int], object]) -> None:
-    """Call work(first row, last row + 1, thread) for every block; a free thread takes the next one."""
+def over_blocks(people: int, work: Callable[[int, int, int], object], threads: int | None = None) -> None:
+    """Call work(first row, last row + 1, thread) for every block; a free thread takes the next one.
+
+    `threads` fixes their number for work that keeps something for each.
+    """
     blocks = iter(range(0, people, BLOCK))
     lock = Lock()
 
@@ -32,7 +35,8 @@ def over_blocks(people: int, work: Callable[[int, int, int], object]) -> None:
                 return
             work(first, min(people, first + BLOCK), thread)
 
-    threads = number_of_threads(people)
+    if threads is None:
+        threads = number_of_threads(people)
     if threads <= 1:
         take_blocks(0)
         return

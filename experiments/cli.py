@@ -153,7 +153,7 @@ def run(
 ) -> None:
     """Simulate a scenario, without the record."""
     chosen = _scenario(scenario, scale, seed, set_)
-    from experiments import figures, targets
+    from experiments import figures
     from experiments.output import OutputFolder
 
     console = _console()
@@ -162,9 +162,8 @@ def run(
         folder.table("history.csv", result.history)
         folder.json("run.json", result.summary(scenario))
         if result.history.size:
-            nothing = targets.compare(result.history, targets.load())[:0]
             title = f"{scenario} scenario, 1:{chosen.scale:g}, seed {chosen.seed}"
-            folder.picture("history.png", figures.history_figure(result.history, nothing, title))
+            folder.picture("history.png", figures.history_figure(result.history, None, title))
     _closing_words(result, out, console)
 
 
@@ -190,9 +189,10 @@ def scenarios() -> None:
 @app.command()
 def describe() -> None:
     """Print the phases of a period, in order, and every parameter."""
-    from experiments.documentation import parameters_table, phases
+    from experiments.documentation import parameters_table
+    from model.model import MutualAidModel
 
-    print(phases())
+    print(MutualAidModel.describe())
     print()
     print(parameters_table())
 

@@ -3,15 +3,9 @@
 from pathlib import Path
 
 from model.measures import MEASURES
-from model.model import MutualAidModel
 from model.scenario import PARAMETERS, Scenario
 
 DOCS = Path(__file__).parents[1] / "docs"
-
-
-def phases() -> str:
-    """The phases of a period, numbered."""
-    return "\n".join(f"{n}. {what}" for n, (what, _) in enumerate(MutualAidModel.PHASES, start=1))
 
 
 def parameters_table() -> str:

@@ -23,12 +23,12 @@ def _when(period_or_day: str) -> date:
     return date.fromisoformat(period_or_day)
 
 
-def history_figure(history: pd.DataFrame, targets: pd.DataFrame, title: str) -> Figure:
+def history_figure(history: pd.DataFrame, targets: pd.DataFrame | None, title: str) -> Figure:
     """Members, share per settlement and recipients per plan, with the published points and the events.
 
     Args:
         history: one row per period and plan (`MutualAidModel.history`).
-        targets: rows of the record with plan, measure, when, value, low, high.
+        targets: rows of the record with plan, measure, when, value, low, high; None draws the simulation alone.
         title: what is drawn.
     """
     figure = Figure(figsize=(11, 12), layout="constrained")
@@ -69,26 +69,27 @@ def _wrap(text: str, width: int) -> str:
     return "\n".join([*lines, line])
 
 
-def _draw_members(axis: Axes, members: pd.DataFrame, targets: pd.DataFrame) -> None:
+def _draw_members(axis: Axes, members: pd.DataFrame, targets: pd.DataFrame | None) -> None:
     members = members.assign(all=members.sum(axis=1))
     for plan in ("all", "general", "seniors", "chronic"):
         axis.plot(members.index, members[plan], color=COLOURS[plan], label=LABELS[plan], lw=1.8)
-    rows = targets[targets["measure"] == "members"]
-    _points(axis, rows.assign(day=[_when(when) for when in rows["when"]]), 1e-6)
+    if targets is not None:
+        rows = targets[targets["measure"] == "members"]
+        _points(axis, rows.assign(day=[_when(when) for when in rows["when"]]), 1e-6)
+        axis.plot([], [], "o", ms=4, mfc="white", color="#333333", label="published, with accepted band")
     axis.set_ylabel("million members")
-    axis.plot([], [], "o", ms=4, mfc="white", color="#333333", label="published, with accepted band")
     axis.legend(loc="center", bbox_to_anchor=(0.6, 0.42), fontsize=8, frameon=False)
 
 
-def _draw(axis: Axes, curves: pd.DataFrame, targets: pd.DataFrame, measure: str, label: str) -> None:
+def _draw(axis: Axes, curves: pd.DataFrame, targets: pd.DataFrame | None, measure: str, label: str) -> None:
     for plan in curves:
         # The chronic plan is small and its bills are jumpy: drawn lightly, so that it does not hide the others.
         style = {"lw": 0.9, "alpha": 0.7} if plan == "chronic" else {"lw": 1.6}
         axis.plot(curves.index, curves[plan], color=COLOURS[str(plan)], label=LABELS[str(plan)], **style)
-    rows = targets[
-        (targets["measure"] == measure) & targets["when"].str.contains("-P[12]$") & targets["plan"].isin(list(curves))
-    ]
-    _points(axis, rows.assign(day=[_when(when) for when in rows["when"]]), 1.0)
+    if targets is not None:
+        settlements = targets["when"].str.contains("-P[12]$") & targets["plan"].isin(list(curves))
+        rows = targets[(targets["measure"] == measure) & settlements]
+        _points(axis, rows.assign(day=[_when(when) for when in rows["when"]]), 1.0)
     axis.set_ylabel(label)
     if len(curves.columns) > 1:
         axis.legend(loc="upper left", bbox_to_anchor=(0.0, 0.9), fontsize=8, frameon=False)

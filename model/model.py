@@ -27,6 +27,7 @@ from agents.population import (
     CHRONIC,
     GENERAL,
     LEFT,
+    PLACE_MASK,
     PLACES,
     PLAN_NAMES,
     UNAWARE,
@@ -123,9 +124,10 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         """One row per period and plan; columns: period, date, plan, and every measure (`model/measures.py`)."""
         return pd.DataFrame(self.records, columns=["period", "date", "plan", *measures.MEASURES])
 
-    def describe(self) -> str:
+    @classmethod
+    def describe(cls) -> str:
         """The phases of a period, in order."""
-        return "\n".join(f"{number}. {what}" for number, (what, _) in enumerate(self.PHASES, start=1))
+        return "\n".join(f"{number}. {what}" for number, (what, _) in enumerate(cls.PHASES, start=1))
 
     def step(self) -> None:
         """One period, up to and including its settlement."""
@@ -249,7 +251,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             return 0
         columns = self.population.columns
         last = calendar.period_of(WAIVED_JOINERS)
-        rows = np.count_nonzero(((columns.status & 7) == GENERAL) & (columns.joined <= last))
+        rows = np.count_nonzero(((columns.status & PLACE_MASK) == GENERAL) & (columns.joined <= last))
         return min(settlement.collected, settlement.share * round(rows * self.population.scale))
 
     def _terms(self) -> Terms:
