@@ -1,8 +1,9 @@
 """One pass over everybody: the engine for a hundred million people.
 
 Nothing happens to most people in most periods, so the pass only compares each person's own reading with the
-public clock of their place, and goes into a decision for those few whose time has come. Tallies are integers and
-kept by thread, so results do not depend on the number of threads.
+public clock of their place. The few whose time has come are listed, a stretch of rows at a time, and weigh their
+decision side by side: draws and logarithms become vector instructions. Then each acts in turn. Tallies are integers
+and kept by thread, so results do not depend on the number of threads.
 """
 
 from typing import NamedTuple
@@ -11,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import luck, rules
-from agents.compiled import compiled, compiled_inline, compiled_with_arrays
+from agents.compiled import compiled, compiled_inline
+from agents.desk import STRETCH, Desk, be_patient, choose, empty_desk
+from agents.due import Marks, empty_marks, find_due
 from agents.outlook import Outlook
 from agents.population import (
     AWARE,
@@ -24,7 +27,6 @@ from agents.population import (
     FRAILTY_UNIT,
     GENERAL,
     LEFT,
-    LOG_UNIT,
     LOW_CREDIT,
     MALE,
     NO_RATE,
@@ -36,15 +38,17 @@ from agents.population import (
     SIGNS_PASS,
     Columns,
     Population,
+    from_log,
     is_member,
 )
-from agents.rolls import count
+from agents.prefetch import prefetch
+from agents.rolls import count, roll_of
 from agents.threads import number_of_threads, over_blocks
 
 RISK_UNIT = 2.0**40
 """Risks of joiners and leavers are summed as integers, in steps of 2^-40 per person-year."""
-STRETCH = 4_096
-"""People whose time is checked before any of them decides: their records then come from memory side by side."""
+AHEAD = 32
+"""Events for which memory is asked in advance: as many as one takes to come."""
 
 # What is counted, by plan: the last index of a tally.
 JOINED, LEFT_PLAN, ILL, DIED, AGED_OUT, TRANSFERRED_IN, JOINER_RISK, LEAVER_RISK, NOTICED, CONSIDERED, TURNED_AWAY = (
@@ -65,17 +69,19 @@ class Illness(NamedTuple):
 @compiled_inline
 def plan_for(half_months_old: int, body: int, outlook: Outlook) -> int:
     """The plan made for people of this age and health (0 general, 1 seniors, 2 chronic), or -1 if they are too old."""
+    # Choices by value and not by jump: half of the jumps would be foreseen wrongly.
     plan = CHRONIC - GENERAL if body & CHRONICALLY_ILL else 0
-    if half_months_old >= outlook.youngest[SENIORS - GENERAL]:
-        plan = SENIORS - GENERAL
-    return plan if outlook.youngest[plan] <= half_months_old < outlook.oldest[plan] else -1
+    plan = SENIORS - GENERAL if half_months_old >= outlook.youngest[SENIORS - GENERAL] else plan
+    fits = (outlook.youngest[plan] <= half_months_old) & (half_months_old < outlook.oldest[plan])
+    return plan if fits else -1
 
 
 @compiled_inline
 def reservation(columns: Columns, row: int, plan: int, outlook: Outlook) -> float:
     """The most this person would pay for a year in this plan, yuan."""
     sex = columns.body[row] & MALE
-    age = (outlook.half_month - 2 * columns.birth_month[row]) // 24
+    # Unsigned, as rows are: Numba then leaves out what looks after negative places.
+    age = np.uint64(outlook.half_month - 2 * columns.birth_month[row]) // np.uint64(24)
     signs = (columns.status[row] & SIGNS) != 0
     value = rules.perceived_value(
         outlook.fair[plan, sex, age],
@@ -85,7 +91,7 @@ def reservation(columns: Columns, row: int, plan: int, outlook: Outlook) -> floa
         outlook.information,
         outlook.signs_weight,
     )
-    willingness = rules.willingness_to_pay(value, columns.premium[row] / LOG_UNIT, outlook.trust)
+    willingness = rules.willingness_to_pay(value, from_log(columns.premium[row]), outlook.trust)
     insurable = not signs and (columns.body[row] & CHRONICALLY_ILL) == 0
     return rules.reservation_price(willingness, outlook.insurer[plan, sex, age], insurable)
 
@@ -104,73 +110,94 @@ def risk_units(columns: Columns, row: int, outlook: Outlook) -> int:
 
 
 @compiled_inline
-def set_clock(columns: Columns, row: int, outlook: Outlook) -> None:
-    """Draw when this person next decides, on the public clock of the place where they now stand."""
+def set_clock(columns: Columns, row: int, patience: float, outlook: Outlook) -> None:
+    """Note when this person next decides, on the public clock of the place where they now stand."""
     place = columns.status[row] & PLACE_MASK
     rate = columns.attention[row] if is_member(place) else columns.adoption[row]
     if place == OUT or rate == NO_RATE:
         columns.clock[row] = np.inf
         return
-    u = luck.draw(outlook.seed, luck.CLOCK, row, outlook.period + 1)
-    columns.clock[row] = rules.next_notice(outlook.readings[place], rate / LOG_UNIT, u)
+    columns.clock[row] = rules.next_notice(outlook.readings[place], from_log(rate), patience)
 
 
 @compiled_inline
-def move(columns: Columns, row: int, place: int, outlook: Outlook, rolls: np.ndarray) -> None:
+def move(columns: Columns, row: int, place: int, outlook: Outlook, rolls: np.ndarray, patience: float) -> None:
     """Bring a person to a place: off one roll, onto another, with a new clock."""
-    count(rolls, columns, row, outlook.period, outlook.wait, -1)
-    columns.status[row] = (columns.status[row] & ~np.uint8(PLACE_MASK)) | np.uint8(place)
-    count(rolls, columns, row, outlook.period, outlook.wait, 1)
-    set_clock(columns, row, outlook)
-
-
-@compiled_inline
-def consider_staying(columns: Columns, row: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
-    """A member looks at the bill, and stays or leaves."""
-    plan = (columns.status[row] & PLACE_MASK) - GENERAL
-    tally[plan, NOTICED] += 1
-    u = luck.draw(outlook.seed, luck.STAY, row, outlook.period)
-    worth = reservation(columns, row, plan, outlook)
-    if rules.accepts(worth, outlook.price[plan], outlook.stay_temperature, u):
-        set_clock(columns, row, outlook)
-        return
-    tally[plan, LEFT_PLAN] += 1
-    tally[plan, LEAVER_RISK] += risk_units(columns, row, outlook)
-    move(columns, row, LEFT, outlook, rolls)
-
-
-@compiled_inline
-def consider_joining(columns: Columns, row: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
-    """Someone outside hears of the pool, or thinks of it again, and joins or does not."""
-    place = columns.status[row] & PLACE_MASK
-    body = columns.body[row]
-    plan = plan_for(outlook.half_month - 2 * columns.birth_month[row], body, outlook)
-    if plan < 0 or not outlook.open[plan]:
-        door = AWARE if plan < 0 else BARRED
-        move(columns, row, LEFT if place == LEFT else door, outlook, rolls)
-        return
-    tally[plan, CONSIDERED] += 1
-    worth = reservation(columns, row, plan, outlook)
-    u = luck.draw(outlook.seed, luck.JOIN, row, outlook.period)
-    accepted = rules.accepts(worth, outlook.price[plan] + outlook.hassle, outlook.join_temperature, u)
-    signs = (columns.status[row] & SIGNS) != 0
-    u = luck.draw(outlook.seed, luck.CONCEAL, row, outlook.period)
-    answer = rules.conceals(signs, outlook.concealment, outlook.screening[plan], u)
-    gated = outlook.gate and plan == 0 and (body & LOW_CREDIT) != 0
-    where = rules.enrols(GENERAL + plan, gated, accepted, answer)
-    if is_member(where):
+    was = columns.status[row]
+    now = (was & ~np.uint8(PLACE_MASK)) | np.uint8(place)
+    # Most who move stay on the roll of those outside.
+    joined = columns.joined[row]
+    if roll_of(was, joined, outlook.period, outlook.wait) != roll_of(now, joined, outlook.period, outlook.wait):
         count(rolls, columns, row, outlook.period, outlook.wait, -1)
-        columns.joined[row] = outlook.period
-        concealed = CONCEALED if answer == 1 else 0
-        columns.status[row] = np.uint8(where) | (columns.status[row] & np.uint8(SIGNS)) | np.uint8(concealed)
+        columns.status[row] = now
         count(rolls, columns, row, outlook.period, outlook.wait, 1)
-        set_clock(columns, row, outlook)
-        tally[plan, JOINED] += 1
-        tally[plan, JOINER_RISK] += risk_units(columns, row, outlook)
-        return
-    if accepted and answer == 2:
-        tally[plan, TURNED_AWAY] += 1
-    move(columns, row, LEFT if place == LEFT and where != BARRED else where, outlook, rolls)
+    columns.status[row] = now
+    set_clock(columns, row, patience, outlook)
+
+
+@compiled
+def _weigh(
+    columns: Columns, desk: Desk, size: int, stream: np.uint64, hassle: float, temperature: float, outlook: Outlook
+) -> None:
+    """Whether each of those at the desk takes their plan at its price, and how long until they decide again."""
+    for k in range(size):
+        plan = desk.plan[k]
+        desk.worth[k] = reservation(columns, desk.row[k], plan, outlook) if plan >= 0 else 0.0
+        desk.price[k] = outlook.price[plan] + hassle
+    choose(desk, size, stream, temperature, outlook.seed, outlook.period)
+    be_patient(desk, size, outlook.seed, outlook.period + 1)
+
+
+@compiled
+def _consider_staying(
+    columns: Columns, desk: Desk, size: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray
+) -> None:
+    """Members look at the bill, and stay or leave."""
+    _weigh(columns, desk, size, luck.STAY, 0.0, outlook.stay_temperature, outlook)
+    for k in range(size):
+        row, plan = desk.row[k], desk.plan[k]
+        tally[plan, NOTICED] += 1
+        if desk.accepts[k]:
+            set_clock(columns, row, desk.patience[k], outlook)
+        else:
+            tally[plan, LEFT_PLAN] += 1
+            tally[plan, LEAVER_RISK] += risk_units(columns, row, outlook)
+            move(columns, row, LEFT, outlook, rolls, desk.patience[k])
+
+
+@compiled
+def _consider_joining(
+    columns: Columns, desk: Desk, size: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray
+) -> None:
+    """People outside hear of the pool, or think of it again, and join or do not."""
+    _weigh(columns, desk, size, luck.JOIN, outlook.hassle, outlook.join_temperature, outlook)
+    for k in range(size):
+        row, plan, accepted = desk.row[k], desk.plan[k], desk.accepts[k]
+        place = columns.status[row] & PLACE_MASK
+        if plan < 0 or not outlook.open[plan]:
+            door = AWARE if plan < 0 else BARRED
+            move(columns, row, LEFT if place == LEFT else door, outlook, rolls, desk.patience[k])
+            continue
+        tally[plan, CONSIDERED] += 1
+        answer = 0
+        if accepted and columns.status[row] & SIGNS:
+            u = luck.draw(outlook.seed, luck.CONCEAL, row, outlook.period)
+            answer = rules.conceals(True, outlook.concealment, outlook.screening[plan], u)
+        gated = outlook.gate and plan == 0 and (columns.body[row] & LOW_CREDIT) != 0
+        where = rules.enrols(GENERAL + plan, gated, accepted, answer)
+        if is_member(where):
+            count(rolls, columns, row, outlook.period, outlook.wait, -1)
+            columns.joined[row] = outlook.period
+            concealed = CONCEALED if answer == 1 else 0
+            columns.status[row] = np.uint8(where) | (columns.status[row] & np.uint8(SIGNS)) | np.uint8(concealed)
+            count(rolls, columns, row, outlook.period, outlook.wait, 1)
+            set_clock(columns, row, desk.patience[k], outlook)
+            tally[plan, JOINED] += 1
+            tally[plan, JOINER_RISK] += risk_units(columns, row, outlook)
+            continue
+        if accepted and answer == 2:
+            tally[plan, TURNED_AWAY] += 1
+        move(columns, row, LEFT if place == LEFT and where != BARRED else where, outlook, rolls, desk.patience[k])
 
 
 @compiled_inline
@@ -190,7 +217,8 @@ def turn_sixty(columns: Columns, row: int, outlook: Outlook, rolls: np.ndarray, 
             tally[seniors, JOINED] += 1
             tally[seniors, TRANSFERRED_IN] += 1
             tally[seniors, JOINER_RISK] += risk_units(columns, row, outlook)
-    move(columns, row, where, outlook, rolls)
+    u = luck.draw(outlook.seed, luck.CLOCK, row, outlook.period + 1)
+    move(columns, row, where, outlook, rolls, rules.patience(u))
 
 
 @compiled
@@ -206,6 +234,11 @@ def _befall(
     """Let fate befall these people in turn; returns the number of members who fell ill, entered in `ill`."""
     cases = 0
     for k in range(rows.size):
+        if k + AHEAD < rows.size:
+            soon = np.int64(rows[k + AHEAD])
+            prefetch(columns.body, soon)
+            prefetch(columns.status, soon)
+            prefetch(columns.clock, soon)
         row = int(rows[k])
         event = events[k]
         status = columns.status[row]
@@ -223,85 +256,85 @@ def _befall(
                     ill.joined[cases] = columns.joined[row]
                     ill.concealed[cases] = (status & CONCEALED) != 0
                     cases += 1
-            move(columns, row, OUT, outlook, rolls)
+            move(columns, row, OUT, outlook, rolls, np.inf)
         else:
             turn_sixty(columns, row, outlook, rolls, tally)
     return cases
 
 
 @compiled
-def _find_due(status: np.ndarray, clock: np.ndarray, readings: np.ndarray, due: np.ndarray) -> None:
-    """Mark those whose own reading the public clock of their place has passed; shape (rows,) each."""
-    # Eight scalars and selects instead of a table: the compiler makes vector instructions of it.
-    at_0, at_1, at_2, at_3 = readings[0], readings[1], readings[2], readings[3]
-    at_4, at_5, at_6, at_7 = readings[4], readings[5], readings[6], readings[7]
-    for row in range(status.size):
-        place = status[row] & np.uint8(PLACE_MASK)
-        reading = at_0
-        reading = at_1 if place == 1 else reading
-        reading = at_2 if place == 2 else reading
-        reading = at_3 if place == 3 else reading
-        reading = at_4 if place == 4 else reading
-        reading = at_5 if place == 5 else reading
-        reading = at_6 if place == 6 else reading
-        reading = at_7 if place == 7 else reading
-        due[row] = np.uint8(1) if clock[row] <= reading else np.uint8(0)
-
-
-@compiled
-def _decide_rows(
-    columns: Columns,
-    first: int,
-    last: int,
-    outlook: Outlook,
-    rolls: np.ndarray,
-    tally: np.ndarray,
-    due: np.ndarray,
-    words: np.ndarray,
-    rows: np.ndarray,
-) -> int:
-    """Let those rows decide whose time has come; returns a number of no meaning, so that no load is left out.
-
-    `due` is room for a mark a row, shape (STRETCH,), `words` the same bytes eight at a time: most are zero. `rows` is
-    room for the list of those whose time has come.
-    """
-    _find_due(columns.status[first:last], columns.clock[first:last], outlook.readings, due)
-    due[last - first :] = 0
-    deciding = 0
-    for word in range((last - first + 7) // 8):
-        if words[word] == 0:
-            continue
-        for mark in range(8 * word, 8 * word + 8):
-            rows[deciding] = first + mark
-            deciding += due[mark]
-    # Touch all records first: then their lines come from memory side by side, and not one by one as they are needed.
-    touched = 0
-    for k in range(deciding):
-        touched += columns.body[rows[k]]
-    for k in range(deciding):
+def _seat(
+    columns: Columns, rows: np.ndarray, size: int, outlook: Outlook, members: Desk, outside: Desk
+) -> tuple[int, int]:
+    """Seat those whose time has come at one of the desks, with the plan they weigh; returns how many are at each."""
+    inside, others = 0, 0
+    for k in range(size):
         row = rows[k]
-        if is_member(columns.status[row] & PLACE_MASK):
-            consider_staying(columns, row, outlook, rolls, tally)
-        else:
-            consider_joining(columns, row, outlook, rolls, tally)
-    return touched
+        place = columns.status[row] & PLACE_MASK
+        age = outlook.half_month - 2 * columns.birth_month[row]
+        # At both desks, and one of them moves on: which it is cannot be foreseen. All records are read here, so
+        # they come from memory side by side.
+        members.row[inside] = row
+        members.plan[inside] = place - GENERAL
+        outside.row[others] = row
+        outside.plan[others] = plan_for(age, columns.body[row], outlook)
+        member = 1 if is_member(place) else 0
+        inside += member
+        others += 1 - member
+    return inside, others
 
 
-@compiled_with_arrays
-def _decide(columns: Columns, first: int, last: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray) -> None:
-    """The pass over some rows: everyone whose time has come decides, and is counted in `rolls` and `tally`."""
-    words = np.zeros(STRETCH // 8, dtype=np.uint64)
-    rows = np.empty(STRETCH + 8, dtype=np.int64)
-    for start in range(first, last, STRETCH):
-        end = min(last, start + STRETCH)
-        _decide_rows(columns, start, end, outlook, rolls, tally, words.view(np.uint8), words, rows)
+class Room(NamedTuple):
+    """What a thread needs for one stretch."""
+
+    marks: Marks
+    rows: NDArray[np.uint64]
+    ahead: NDArray[np.uint64]
+    """Those whose time has come in this stretch and in the next, shape (STRETCH,) each."""
+    members: Desk
+    outside: Desk
+
+
+def _empty_room() -> Room:
+    rows, ahead = np.empty((2, STRETCH), dtype=np.uint64)
+    return Room(empty_marks(), rows, ahead, empty_desk(), empty_desk())
 
 
 @compiled
-def enter_everybody(columns: Columns, period: int, wait: int, rolls: np.ndarray) -> None:
-    """Write the rolls from the columns, at the launch."""
-    for row in range(columns.status.size):
+def _decide(
+    columns: Columns, first: int, last: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray, room: Room
+) -> None:
+    """The pass over some rows: everyone whose time has come decides, and is counted in `rolls` and `tally`."""
+    rows, ahead, readings = room.rows, room.ahead, outlook.readings
+    due = find_due(columns, first, min(last, first + STRETCH), readings, room.marks, rows)
+    for start in range(first, last, STRETCH):
+        # The records of the next stretch are on their way while this one decides.
+        following = min(last, start + STRETCH), min(last, start + 2 * STRETCH)
+        next_due = find_due(columns, following[0], following[1], readings, room.marks, ahead)
+        for k in range(next_due):
+            prefetch(columns.body, ahead[k])
+        inside, others = _seat(columns, rows, due, outlook, room.members, room.outside)
+        _consider_staying(columns, room.members, inside, outlook, rolls, tally)
+        _consider_joining(columns, room.outside, others, outlook, rolls, tally)
+        rows, ahead, due = ahead, rows, next_due
+
+
+@compiled
+def _enter(columns: Columns, first: int, last: int, period: int, wait: int, rolls: np.ndarray) -> None:
+    """Count some rows on the rolls where they stand."""
+    for row in range(first, last):
         count(rolls, columns, row, period, wait, 1)
+
+
+def enter_everybody(population: Population, period: int, wait: int, rolls: np.ndarray) -> None:
+    """Write the rolls from the columns, at the launch."""
+    layers = np.zeros((number_of_threads(len(population)), *rolls.shape), dtype=np.int64)
+
+    def enter(first: int, last: int, thread: int) -> None:
+        _enter(population.columns, first, last, period, wait, layers[thread])
+
+    over_blocks(len(population), enter, len(layers))
+    rolls += layers.sum(axis=0)
 
 
 class Crowd:
@@ -316,19 +349,18 @@ class Crowd:
 
     def decide(self, outlook: Outlook, tally: np.ndarray) -> None:
         """Hear and join, notice and leave: adds to `tally`, shape (plans, TALLIES)."""
-        columns, people = self.population.columns, len(self.population)
-        if not len(self._layers):
-            over_blocks(people, lambda first, last, _: _decide(columns, first, last, outlook, self.rolls, tally), 1)
-            return
-        tallies = np.zeros((len(self._layers), *tally.shape), dtype=np.int64)
-        over_blocks(
-            people,
-            lambda first, last, thread: _decide(columns, first, last, outlook, self._layers[thread], tallies[thread]),
-            len(self._layers),
-        )
-        for layer, counted in zip(self._layers, tallies, strict=True):
+        columns = self.population.columns
+        layers = self._layers if len(self._layers) else self.rolls[np.newaxis]
+        tallies = np.zeros((len(layers), *tally.shape), dtype=np.int64)
+        rooms = [_empty_room() for _ in layers]
+
+        def decide(first: int, last: int, thread: int) -> None:
+            _decide(columns, first, last, outlook, layers[thread], tallies[thread], rooms[thread])
+
+        over_blocks(len(self.population), decide, len(layers))
+        tally += tallies.sum(axis=0)
+        for layer in self._layers:
             self.rolls += layer
-            tally += counted
             layer[:] = 0
 
     def befall(self, outlook: Outlook, tally: np.ndarray) -> Illness:

@@ -12,34 +12,36 @@ from numpy.typing import NDArray
 
 from agents import luck, rules
 from agents.compiled import compiled
+from agents.desk import STRETCH, Desk, choose, empty_desk
 from agents.outlook import Outlook
-from agents.population import FRAILTY_UNIT, GENERAL, LOG_UNIT, MALE, PLACE_MASK, SIGNS, Columns, is_member
+from agents.population import FRAILTY_UNIT, GENERAL, MALE, PLACE_MASK, SIGNS, Columns, from_log, is_member
 from agents.threads import over_blocks
 
 
 @compiled
-def _take_over(columns: Columns, first: int, last: int, outlook: Outlook, loading: float) -> int:
+def _take_over(columns: Columns, first: int, last: int, outlook: Outlook, loading: float, desk: Desk) -> int:
     """How many of these rows are members who accept the replacement at (1 + loading) times the fair price."""
-    taken = 0
+    members = 0
     for row in range(first, last):
         place = columns.status[row] & PLACE_MASK
         if is_member(place):
-            plan = place - GENERAL
-            sex = columns.body[row] & MALE
-            age = (outlook.half_month - 2 * columns.birth_month[row]) // 24
+            where = place - GENERAL, columns.body[row] & MALE, (outlook.half_month - 2 * columns.birth_month[row]) // 24
             value = rules.perceived_value(
-                outlook.fair[plan, sex, age],
-                outlook.fair_signs[plan, sex, age],
+                outlook.fair[where],
+                outlook.fair_signs[where],
                 columns.frailty[row] / FRAILTY_UNIT,
                 (columns.status[row] & SIGNS) != 0,
                 outlook.information,
                 outlook.signs_weight,
             )
-            worth = rules.willingness_to_pay(value, columns.premium[row] / LOG_UNIT, outlook.trust)
-            price = (1.0 + loading) * outlook.fair[plan, sex, age]
-            u = luck.draw(outlook.seed, luck.TAKEOVER, row, outlook.period)
-            if rules.accepts(worth, price, outlook.join_temperature, u):
-                taken += 1
+            desk.row[members] = row
+            desk.worth[members] = rules.willingness_to_pay(value, from_log(columns.premium[row]), outlook.trust)
+            desk.price[members] = (1.0 + loading) * outlook.fair[where]
+            members += 1
+    choose(desk, members, luck.TAKEOVER, outlook.join_temperature, outlook.seed, outlook.period)
+    taken = 0
+    for k in range(members):
+        taken += 1 if desk.accepts[k] else 0
     return taken
 
 
@@ -63,9 +65,13 @@ class Insurer(mesa.Agent):  # type: ignore[misc]
         """Offer the replacement to every member: no health check, no wait. Returns real people."""
         people = self.model.population
         taken: list[int] = []
-        over_blocks(
-            len(people),
-            lambda first, last, _: taken.append(_take_over(people.columns, first, last, outlook, loading)),
-        )
+
+        def offer(first: int, last: int, _: int) -> None:
+            desk = empty_desk()
+            for start in range(first, last, STRETCH):
+                end = min(last, start + STRETCH)
+                taken.append(_take_over(people.columns, start, end, outlook, loading, desk))
+
+        over_blocks(len(people), offer)
         self.taken_over = round(sum(taken) * people.scale)
         return self.taken_over

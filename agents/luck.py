@@ -11,7 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
-from agents.compiled import compiled_inline, compiled_with_arrays
+from agents.compiled import compiled, compiled_inline
 
 STREAMS = (
     "body",  # age, sex, chronic illness, credit score
@@ -78,10 +78,15 @@ def draw(seed: int, stream: np.uint64, person: int, period: int) -> float:
     return (np.float64(bits(seed, stream, person, period) >> _S11) + 0.5) * (1.0 / 9007199254740992.0)
 
 
-@compiled_with_arrays
+@compiled
+def draw_into(seed: int, stream: np.uint64, people: np.ndarray, period: int, numbers: np.ndarray) -> None:
+    """`draw` for every person of a list into the first `numbers`, shape (people,) or more."""
+    for k in range(people.size):
+        numbers[k] = draw(seed, stream, people[k], period)
+
+
 def draw_each(seed: int, stream: np.uint64, people: np.ndarray, period: int) -> np.ndarray:
     """`draw` for every person of a list, shape (people,)."""
     numbers = np.empty(people.size, dtype=np.float64)
-    for k in range(people.size):
-        numbers[k] = draw(seed, stream, people[k], period)
+    draw_into(seed, stream, people, period, numbers)
     return numbers

@@ -39,7 +39,6 @@ from agents.population import (
     FRAILTY_UNIT,
     GENERAL,
     LEFT,
-    LOG_UNIT,
     LOW_CREDIT,
     MALE,
     NO_RATE,
@@ -51,6 +50,7 @@ from agents.population import (
     SIGNS_APPEAR,
     SIGNS_PASS,
     Population,
+    from_log,
 )
 from agents.rolls import count
 
@@ -130,8 +130,8 @@ class Member(mesa.Agent):  # type: ignore[misc]
             outlook.information,
             outlook.signs_weight,
         )
-        premium = int(self._population.columns.premium[self.row]) / LOG_UNIT
-        willingness = rules.willingness_to_pay(value, premium, outlook.trust)
+        markup = from_log(int(self._population.columns.premium[self.row]))
+        willingness = rules.willingness_to_pay(value, markup, outlook.trust)
         insurable = not self.has_signs and not self.body & CHRONICALLY_ILL
         return rules.reservation_price(willingness, float(outlook.insurer[where]), insurable)
 
@@ -264,7 +264,7 @@ class Member(mesa.Agent):  # type: ignore[misc]
             columns.clock[self.row] = np.inf
             return
         u = luck.draw(outlook.seed, luck.CLOCK, self.row, outlook.period + 1)
-        columns.clock[self.row] = rules.next_notice(float(outlook.readings[place]), rate / LOG_UNIT, u)
+        columns.clock[self.row] = rules.next_notice(float(outlook.readings[place]), from_log(rate), rules.patience(u))
 
 
 def as_illness(diagnosed: list[tuple[int, int, int, bool]]) -> Illness:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.compiled import compiled
+from agents.compiled import compiled, compiled_inline
+from agents.threads import over_blocks
 
 # Where a person stands towards the pool: the low three bits of `status`.
 UNAWARE = 0
@@ -46,6 +47,9 @@ FRAILTY_UNIT = 4096
 """`frailty` is stored in steps of 1/4096, so that sums over people are integers and exact."""
 LOG_UNIT = 2048
 """Logarithmic traits are stored in steps of 1/2048."""
+_COARSE = np.exp(256 / LOG_UNIT * np.arange(-128, 128))
+_FINE = np.exp(1 / LOG_UNIT * np.arange(256))
+"""exp of the upper and of the lower half of a stored logarithm."""
 NO_RATE = -32768
 """A logarithmic rate of this value means: never."""
 
@@ -120,6 +124,15 @@ DIE = 4
 TURN_SIXTY = 5
 
 
+@compiled
+def _count_joined(columns: Columns, first: int, last: int, period: int, place: int) -> int:
+    number = 0
+    for row in range(first, last):
+        if columns.status[row] & PLACE_MASK == place:
+            number += 1 if columns.joined[row] <= period else 0
+    return number
+
+
 @dataclass(frozen=True)
 class Population:
     """The potential members and their fate. `scale` is the number of real people per row."""
@@ -135,6 +148,14 @@ class Population:
     def places(self) -> NDArray[np.int64]:
         """Number of rows in each place, shape (8,), in the order of `PLACES`."""
         return np.bincount(self.columns.status & PLACE_MASK, minlength=len(PLACES))
+
+    def joined_by(self, period: int, place: int) -> int:
+        """Number of rows in this plan's place who last joined in this period or before."""
+        counts: list[int] = []
+        over_blocks(
+            len(self), lambda first, last, _: counts.append(_count_joined(self.columns, first, last, period, place))
+        )
+        return sum(counts)
 
     @property
     def nbytes(self) -> int:
@@ -154,3 +175,9 @@ def empty_columns(rows: int) -> Columns:
 def is_member(place: int) -> bool:
     """Whether this place is a plan."""
     return GENERAL <= place <= CHRONIC
+
+
+@compiled_inline
+def from_log(level: int) -> float:
+    """The number whose logarithm is stored as this many steps of 1/2048."""
+    return float(_COARSE[(level >> 8) + 128] * _FINE[level & 255])

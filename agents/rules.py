@@ -5,14 +5,19 @@ compiled, and called by the crowd for every row and by `Member` for one. Money i
 per person-year, draws are uniform on (0, 1).
 """
 
-import math
-
-from agents.compiled import compiled
+from agents.compiled import compiled, compiled_inline
+from agents.logarithm import ln
 from agents.population import AWARE, BARRED
 
 
-@compiled
-def next_notice(reading: float, log_rate: float, u: float) -> float:
+@compiled_inline
+def patience(u: float) -> float:
+    """How much intensity must add up before a person of relative rate 1 next decides: an exponential variate."""
+    return -ln(u)
+
+
+@compiled_inline
+def next_notice(reading: float, rate: float, patience: float) -> float:
     """The reading of a public clock at which a person next decides.
 
     The clock shows the summed intensity of what calls for attention; a person with relative rate r meets it as a
@@ -20,10 +25,10 @@ def next_notice(reading: float, log_rate: float, u: float) -> float:
     variate is the same as drawing each period with probability 1 - exp(-r x increase), and needs one draw per
     decision instead of one per period.
     """
-    return reading - math.log(u) * math.exp(-log_rate)
+    return reading + patience / rate
 
 
-@compiled
+@compiled_inline
 def perceived_value(
     fair: float, fair_signs: float, frailty: float, signs: bool, information: float, signs_weight: float
 ) -> float:
@@ -38,13 +43,13 @@ def perceived_value(
     return value
 
 
-@compiled
-def willingness_to_pay(value: float, log_premium: float, trust: float) -> float:
-    """(1 + premium) x perceived value x trust, yuan per year: the textbook form."""
-    return math.exp(log_premium) * value * trust
+@compiled_inline
+def willingness_to_pay(value: float, markup: float, trust: float) -> float:
+    """(1 + premium) x perceived value x trust, yuan per year: the textbook form. `markup` is 1 + premium."""
+    return markup * value * trust
 
 
-@compiled
+@compiled_inline
 def reservation_price(willingness: float, insurer_price: float, insurable: bool) -> float:
     """The most a person pays here: no more than the insurer asks for the same cover, where they could get it."""
     if insurable and insurer_price < willingness:
@@ -52,19 +57,16 @@ def reservation_price(willingness: float, insurer_price: float, insurable: bool)
     return willingness
 
 
-@compiled
+@compiled_inline
 def accepts(reservation: float, price: float, temperature: float, u: float) -> bool:
     """Whether they take cover at this price: a logit in the logarithm of value over price.
 
-    `temperature` 0 is the cut-off rule of the textbook: accept whenever the reservation price covers the price.
+    As a random utility: the logarithm of value over price against a logistic variate times `temperature`, which
+    is 0 for the cut-off rule of the textbook: accept whenever the reservation price covers the price.
     """
-    if price <= 0.0:
-        return True
-    if reservation <= 0.0:
-        return False
-    if temperature <= 0.0:
-        return reservation >= price
-    return u * (1.0 + math.exp(-math.log(reservation / price) / temperature)) < 1.0
+    # No jumps: the compiler makes vector instructions of it.
+    against = temperature * ln(u / (1.0 - u))
+    return (price <= 0.0) | ((reservation > 0.0) & (ln(reservation / price) >= against))
 
 
 @compiled
@@ -85,7 +87,7 @@ def enrols(place: int, gated: bool, accepted: bool, questionnaire: int) -> int:
     return place
 
 
-@compiled
+@compiled_inline
 def own_risk(well_risk: float, frailty: float, signs: bool, signs_risk: float) -> float:
     """Incidence per person-year given all that is true of a person now.
 

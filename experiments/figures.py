@@ -31,9 +31,11 @@ def history_figure(history: pd.DataFrame, targets: pd.DataFrame | None, title: s
         targets: rows of the record with plan, measure, when, value, low, high; None draws the simulation alone.
         title: what is drawn.
     """
-    figure = Figure(figsize=(11, 12), layout="constrained")
+    # Margins by hand: to work them out takes Matplotlib as long as all the drawing.
+    figure = Figure(figsize=(11, 12))
     axes: Sequence[Axes] = figure.subplots(4, 1, sharex=True, height_ratios=[3, 2.6, 2.6, 2.6])
-    figure.suptitle(title, fontsize=13)
+    figure.subplots_adjust(left=0.075, right=0.985, bottom=0.105, top=0.925, hspace=0.14)
+    figure.suptitle(title, fontsize=13, y=0.985)
     days = pd.to_datetime(history["date"])
     wide = {
         name: history.assign(day=days).pivot(index="day", columns="plan", values=name)
@@ -55,7 +57,7 @@ def history_figure(history: pd.DataFrame, targets: pd.DataFrame | None, title: s
     axes[-1].xaxis.set_major_formatter(mdates.DateFormatter("%b %Y"))
     axes[-1].set_xlim(pd.Timestamp(calendar.LAUNCH), pd.Timestamp(calendar.LAST))
     key = "   ".join(f"{n} {event.what}" for n, event in enumerate(EVENTS, start=1))
-    figure.supxlabel(_wrap(key, 150), fontsize=7.5, x=0.01, ha="left")
+    figure.supxlabel(_wrap(key, 150), fontsize=7.5, x=0.01, y=0.01, ha="left")
     return figure
 
 

@@ -27,7 +27,6 @@ from agents.population import (
     CHRONIC,
     GENERAL,
     LEFT,
-    PLACE_MASK,
     PLACES,
     PLAN_NAMES,
     UNAWARE,
@@ -93,7 +92,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.docket = Docket(chosen.seed)
         self.population = synthesize(chosen) if population is None else population
         self.rolls = empty_rolls(chosen.wait_periods)
-        enter_everybody(self.population.columns, 0, chosen.wait_periods, self.rolls)
+        enter_everybody(self.population, 0, chosen.wait_periods, self.rolls)
         self.platform = Platform(self, plans=self.plans, docket=self.docket, ledger=self.ledger)
         self.insurer = Insurer(self)
         self.regulator = Regulator(self)
@@ -249,9 +248,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         billed = sum(r["plan"] == PLAN_NAMES[0] and r["share_yuan"] > 0 for r in self.records)
         if billed >= WAIVED_SHARES:
             return 0
-        columns = self.population.columns
-        last = calendar.period_of(WAIVED_JOINERS)
-        rows = np.count_nonzero(((columns.status & PLACE_MASK) == GENERAL) & (columns.joined <= last))
+        rows = self.population.joined_by(calendar.period_of(WAIVED_JOINERS), GENERAL)
         return min(settlement.collected, settlement.share * round(rows * self.population.scale))
 
     def _terms(self) -> Terms:

@@ -30,6 +30,7 @@ from agents.population import (
     Fate,
     Population,
     empty_columns,
+    from_log,
 )
 from agents.threads import BLOCK, over_blocks
 from model import calendar
@@ -196,7 +197,7 @@ def _make_person(columns: Columns, row: int, recipe: Recipe) -> None:
     columns.status[row] = UNAWARE
     columns.joined[row] = NEVER
     u = luck.draw(recipe.seed, luck.CLOCK, row, 0)
-    columns.clock[row] = rules.next_notice(0.0, columns.adoption[row] / LOG_UNIT, u)
+    columns.clock[row] = rules.next_notice(0.0, from_log(columns.adoption[row]), rules.patience(u))
 
 
 @compiled_inline

@@ -69,7 +69,7 @@ def test_transfers_come_from_those_who_aged_out(small_history):
 
 def test_the_rolls_are_what_the_columns_say(small_model):
     fresh = empty_rolls(small_model.scenario.wait_periods)
-    enter_everybody(small_model.population.columns, small_model.period - 1, small_model.scenario.wait_periods, fresh)
+    enter_everybody(small_model.population, small_model.period - 1, small_model.scenario.wait_periods, fresh)
     np.testing.assert_array_equal(fresh[[NONMEMBERS]], small_model.rolls[[NONMEMBERS]])
     np.testing.assert_array_equal(fresh[COVERED:].sum(axis=0), small_model.rolls[COVERED:].sum(axis=0))
     np.testing.assert_array_equal(fresh, small_model.rolls)

@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from agents import rules
-from agents.population import AWARE, BARRED, GENERAL
+from agents.logarithm import ln
+from agents.population import AWARE, BARRED, GENERAL, LOG_UNIT, from_log
 
 
 def test_perceived_value_mixes_own_risk_with_the_average():
@@ -19,7 +21,7 @@ def test_signs_raise_perceived_value():
 
 
 def test_willingness_to_pay_is_the_textbook_form():
-    assert rules.willingness_to_pay(200.0, math.log(1.5), 0.8) == pytest.approx(240)
+    assert rules.willingness_to_pay(200.0, 1.5, 0.8) == pytest.approx(240)
 
 
 def test_nobody_pays_more_than_the_insurer_asks_if_they_could_be_insured():
@@ -66,9 +68,20 @@ def test_where_someone_who_considered_ends_up():
 
 
 def test_the_next_notice_comes_sooner_for_the_attentive():
-    u = math.exp(-1.0)
-    assert rules.next_notice(3.0, 0.0, u) == pytest.approx(4)
-    assert rules.next_notice(3.0, math.log(2), u) == pytest.approx(3.5)
+    assert rules.patience(math.exp(-1.0)) == pytest.approx(1)
+    assert rules.next_notice(3.0, 1.0, 1.0) == pytest.approx(4)
+    assert rules.next_notice(3.0, 2.0, 1.0) == pytest.approx(3.5)
+
+
+def test_the_logarithm_is_that_of_the_library():
+    numbers = np.concatenate([np.geomspace(1e-300, 1e300, 10_001), np.linspace(0.5, 2, 10_001)])
+    assert [ln(x) for x in numbers] == pytest.approx(np.log(numbers), rel=1e-15, abs=1e-16)
+    assert ln(1.0) == 0.0
+
+
+@pytest.mark.parametrize("level", [-32767, -2048, -1, 0, 1, 255, 256, 3000, 32767])
+def test_a_stored_logarithm_gives_its_number(level):
+    assert from_log(level) == pytest.approx(math.exp(level / LOG_UNIT), rel=1e-15)
 
 
 def test_own_risk():
