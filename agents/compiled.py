@@ -14,14 +14,19 @@ from typing import cast
 import numba
 
 
-def _cache_folder() -> Path:
+def version_of_sources() -> str:
+    """Sixteen hexadecimal digits that change with any line of `agents` or `model`: which model a result is from."""
     sources = hashlib.sha256()
     here = Path(__file__).parents[1]
     for folder in ("agents", "model"):
         for file in sorted((here / folder).glob("*.py")):
             sources.update(file.read_bytes())
+    return sources.hexdigest()[:16]
+
+
+def _cache_folder() -> Path:
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "mutualaid" / f"compiled-{sources.hexdigest()[:16]}"
+    return root / "mutualaid" / f"compiled-{version_of_sources()}"
 
 
 if not os.environ.get("NUMBA_CACHE_DIR"):

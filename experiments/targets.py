@@ -86,13 +86,13 @@ def _target(row: dict[str, str], file: Path) -> Target:
         raise TargetError(f"{where}: measure = {row['measure']!r}; allowed: {', '.join(MEASURED)}")
     target = Target(**(row | numbers))  # type: ignore[arg-type]
     try:
-        MEASURED[target.measure](_Record(pd.DataFrame()), target)
+        MEASURED[target.measure](Record(pd.DataFrame()), target)
     except (ValueError, IndexError):
         raise TargetError(f"{where}: when = {row['when']!r} cannot be read for {row['measure']}") from None
     return target
 
 
-class _Record:
+class Record:
     """A simulated history, asked the way the record was published."""
 
     def __init__(self, history: pd.DataFrame) -> None:
@@ -127,7 +127,7 @@ def _first_day(text: str) -> date:
     return date(int(year), int(month or 1), 1)
 
 
-def _of_period(record: _Record, target: Target, name: str) -> float:
+def _of_period(record: Record, target: Target, name: str) -> float:
     if target.when.endswith("first"):
         shares = _between(record.series(target.plan, name), *_months(target.when.removesuffix("-first")))
         return float(shares[shares > 0].iloc[0]) if (shares > 0).any() else math.nan
@@ -137,28 +137,28 @@ def _of_period(record: _Record, target: Target, name: str) -> float:
     return float(_between(record.series(target.plan, name), *_months(target.when)).mean())
 
 
-def _sum(name: str) -> Callable[[_Record, Target], float]:
-    def measured(record: _Record, target: Target) -> float:
+def _sum(name: str) -> Callable[[Record, Target], float]:
+    def measured(record: Record, target: Target) -> float:
         return float(_between(record.series(target.plan, name), *_months(target.when)).sum(min_count=1))
 
     return measured
 
 
-def _recipients(record: _Record, target: Target) -> float:
+def _recipients(record: Record, target: Target) -> float:
     if "P" in target.when:
         return _of_period(record, target, "recipients")
     return _sum("recipients")(record, target)
 
 
-def _cumulative(name: str) -> Callable[[_Record, Target], float]:
-    def measured(record: _Record, target: Target) -> float:
+def _cumulative(name: str) -> Callable[[Record, Target], float]:
+    def measured(record: Record, target: Target) -> float:
         until = date.fromisoformat(target.when)
         return float(_between(record.series(target.plan, name), calendar.LAUNCH, until).sum(min_count=1))
 
     return measured
 
 
-def members_on(record: _Record, plan: str, day: date) -> float:
+def members_on(record: Record, plan: str, day: date) -> float:
     """Members on a day: between two publication days in proportion to time; none before the launch."""
     series = record.series(plan, "members")
     if series.empty or day > date.fromisoformat(str(series.index[-1])):
@@ -167,11 +167,11 @@ def members_on(record: _Record, plan: str, day: date) -> float:
     return float(np.interp(day.toordinal(), days, [0.0, *series]))
 
 
-def _members(record: _Record, target: Target) -> float:
+def _members(record: Record, target: Target) -> float:
     return members_on(record, target.plan, date.fromisoformat(target.when))
 
 
-def _mean_age(record: _Record, target: Target) -> float:
+def _mean_age(record: Record, target: Target) -> float:
     members = record.series(target.plan, "members")
     years = pd.Series(0.0, index=members.index)
     for plan in PLAN_NAMES if target.plan == "all" else (target.plan,):
@@ -179,13 +179,13 @@ def _mean_age(record: _Record, target: Target) -> float:
     return float(_between(years / members, *_months(target.when)).mean())
 
 
-def _net_exit(record: _Record, target: Target) -> float:
+def _net_exit(record: Record, target: Target) -> float:
     year = int(target.when)
     start = members_on(record, target.plan, date(year - 1, 12, 28))
     return (start - members_on(record, target.plan, date(year, 12, 28))) / 12
 
 
-MEASURED: dict[str, Callable[[_Record, Target], float]] = {
+MEASURED: dict[str, Callable[[Record, Target], float]] = {
     "annual_share": _sum("share_yuan"),
     "share": lambda record, target: _of_period(record, target, "share_yuan"),
     "share_month": _sum("share_yuan"),
@@ -203,7 +203,7 @@ MEASURED: dict[str, Callable[[_Record, Target], float]] = {
 
 def compare(history: pd.DataFrame, targets: list[Target]) -> pd.DataFrame:
     """The record beside a simulation: one row a target, with `simulated` and `inside` (shape: targets)."""
-    record = _Record(history)
+    record = Record(history)
     rows = []
     for target in targets:
         simulated = MEASURED[target.measure](record, target)

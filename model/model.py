@@ -206,7 +206,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         lost = self.regulator.speak([(event.kind, event.what) for event in events])
         lost += self._lost_by(events, "scandal", self.scenario.scandal_impact)
         lost += self._lost_by(events, "rival", self.scenario.rival_closure_impact)
-        self.bad_news = lost
+        talk = math.exp(-calendar.days_in(self._period) / (7 * self.scenario.news_weeks))
+        self.bad_news = self.bad_news * talk + lost
         reviewed = self.decided.people.sum()
         if reviewed > 0:
             lost += self.scenario.refusal_impact * self.decided.people[self.decided.refused].sum() / reviewed

@@ -133,6 +133,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         float, Par("extra attention per yuan by which recent bills exceed the usual one", "per yuan", 0, 100)
     ] = 0.0319
     news_attention: Annotated[float, Par("extra attention per unit of bad news", "per unit", 0, 100)] = 7.02
+    news_weeks: Annotated[float, Par("mean length of the talk about bad news", "weeks", 0.01, 52)] = 0.01
 
     # Trust
     regulator_impact: Annotated[float, Par("trust lost by a statement of the regulator", "share", 0, 1)] = 0.055
@@ -288,8 +289,8 @@ def _declared() -> tuple[dict[str, Par], dict[str, type]]:
     return parameters, kinds
 
 
-PARAMETERS, _KINDS = _declared()
-"""Name -> what it means, in the order of declaration."""
+PARAMETERS, TYPES = _declared()
+"""Name -> what it means, and its type, in the order of declaration."""
 
 
 def suggest(name: str, known: Mapping[str, object]) -> str:
@@ -302,7 +303,7 @@ def _check(name: str, value: Any) -> Any:
     """The value in its own type, if it is allowed."""
     if name not in PARAMETERS:
         raise ScenarioError(f"unknown parameter '{name}'{suggest(name, PARAMETERS)}")
-    par, kind = PARAMETERS[name], _KINDS[name]
+    par, kind = PARAMETERS[name], TYPES[name]
     allowed = f"{par.low:g} to {par.high:g} ({par.unit})"
     if kind is bool:
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

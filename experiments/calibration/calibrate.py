@@ -1,0 +1,132 @@
+"""The whole calibration: search, waves, the set of acceptable parameters, and what the record can tell of each."""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from experiments.calibration import posterior
+from experiments.calibration.journal import Journal
+from experiments.calibration.misfit import Rows, misfit
+from experiments.calibration.priors import Priors
+from experiments.calibration.search import search
+
+NOISE_SEED, SET_SEED = 500_000, 700_000
+"""First seeds of the runs that measure noise and of those of the acceptable set."""
+REPEATS = 24
+"""Runs of the best point, with different seeds, that measure the noise."""
+INTERVAL = (0.05, 0.95)
+TOGETHER = 0.5
+"""Correlations of at least this size are listed."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much work a calibration is."""
+
+    search_runs: int = 6_000
+    waves: int = 4
+    wave_runs: int = 800
+    set_size: int = 200
+    scale: float = 5_000
+    """Real people per row in search and waves."""
+    set_scale: float = 1_000
+    """The same for noise and the acceptable set."""
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What came out."""
+
+    priors: Priors
+    rows: Rows
+    points: NDArray[np.float64]
+    """The acceptable set in the prior's cube, shape (set, parameters)."""
+    simulated: NDArray[np.float64]
+    """What each of them says of the rows, shape (set, rows)."""
+    noise: NDArray[np.float64]
+    """Standard deviation of each row between runs with different seeds, in half bands, shape (rows,)."""
+    chain: NDArray[np.float64]
+    """A larger sample of the emulated posterior, shape (sample, parameters)."""
+
+    def parameters(self) -> pd.DataFrame:
+        """The acceptable set, one row a parameter set, best first."""
+        order = np.argsort(misfit(self.rows.standardise(self.simulated), self.noise), kind="stable")
+        return pd.DataFrame([self.priors.parameters(self.points[number]) for number in order])
+
+    def table(self) -> pd.DataFrame:
+        """One line a target: median and band of the acceptable set, noise, and whether the median is inside."""
+        low, middle, high = np.quantile(self.simulated, [INTERVAL[0], 0.5, INTERVAL[1]], axis=0)
+        return pd.DataFrame(
+            {
+                "id": self.rows.names,
+                "published": [target.value for target in self.rows.targets],
+                "low": [target.low for target in self.rows.targets],
+                "high": [target.high for target in self.rows.targets],
+                "median": middle,
+                "q05": low,
+                "q95": high,
+                "noise_in_half_bands": self.noise,
+                "inside": self.rows.inside(middle),
+            }
+        )
+
+    def identifiability(self) -> pd.DataFrame:
+        """One line a parameter: prior and posterior 90 % interval, their ratio, and what it is confused with."""
+        sample = self.chain
+        together = np.corrcoef(sample.T) - np.eye(sample.shape[1])
+        lines = []
+        for number, prior in enumerate(self.priors.fitted):
+            low, middle, high = np.quantile(sample[:, number], [INTERVAL[0], 0.5, INTERVAL[1]])
+            partner = int(np.argmax(np.abs(together[number])))
+            correlation = together[number, partner]
+            lines.append(
+                {
+                    "parameter": prior.name,
+                    "prior_low": prior.value(INTERVAL[0]),
+                    "prior_high": prior.value(INTERVAL[1]),
+                    "posterior_low": prior.value(low),
+                    "posterior_median": prior.value(middle),
+                    "posterior_high": prior.value(high),
+                    "width_ratio": (high - low) / (INTERVAL[1] - INTERVAL[0]),
+                    "confused_with": self.priors.names[partner] if abs(correlation) >= TOGETHER else "",
+                    "correlation": correlation if abs(correlation) >= TOGETHER else math.nan,
+                }
+            )
+        return pd.DataFrame(lines).sort_values("width_ratio", kind="stable", ignore_index=True)
+
+
+def calibrate(
+    journal: Journal, plan: Plan, pool: ProcessPoolExecutor, progress: Callable[[str, int, int, float], None]
+) -> Fit:
+    """Search, walk, simulate the set."""
+    rows = Rows(tuple(journal.targets))
+    points, simulated = search(
+        journal, rows, runs=plan.search_runs, scale=plan.scale, seed=plan.seed, pool=pool, progress=progress
+    )
+    found = posterior.infer(
+        journal,
+        rows,
+        points,
+        simulated,
+        waves=plan.waves,
+        runs=plan.wave_runs,
+        scale=plan.scale,
+        seed=plan.seed,
+        pool=pool,
+        progress=progress,
+    )
+    centre = np.tile(np.median(found.points, axis=0), (REPEATS, 1))
+    repeated = journal.simulate("noise", centre, plan.set_scale, range(NOISE_SEED, NOISE_SEED + REPEATS), pool)
+    noise = rows.standardise(repeated).std(axis=0, ddof=1)
+    chosen = found.points[: plan.set_size]
+    seeds = range(SET_SEED, SET_SEED + len(chosen))
+    final = journal.simulate("set", chosen, plan.set_scale, seeds, pool)
+    progress("set", len(chosen), len(chosen), float(np.median(misfit(rows.standardise(final), noise))))
+    kept = journal.batch("set")
+    return Fit(journal.priors, rows, chosen if kept is None else kept[0], final, noise, found.points)

@@ -1,0 +1,138 @@
+"""The simulations made for a calibration, kept as they are finished, so that an interruption loses none.
+
+A journal is a folder: `calibration.json` says what the simulations were made with, and each batch is one file. The same
+command goes on where it stopped; other targets, priors or another model refuse to mix with what is there.
+"""
+
+import contextlib
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.compiled import version_of_sources
+from experiments.calibration.priors import Priors
+from experiments.output import OutputError
+from experiments.targets import MEASURED, Record, Target
+from model import calendar
+from model.errors import UserError
+from model.scenario import Scenario
+
+PERIODS = calendar.period_of(calendar.published(calendar.parse_label("2021-01-P1"))) + 1
+"""Settlements simulated for a fit: up to the first of 2021, from which the end of 2020 is read; nothing later."""
+
+
+class JournalError(UserError):
+    """A journal that belongs to another calibration: one line naming what differs."""
+
+
+def simulate_rows(scenario: Scenario, targets: Sequence[Target]) -> NDArray[np.float64]:
+    """What a scenario says of these rows, shape (rows,)."""
+    from model.model import MutualAidModel
+
+    record = Record(MutualAidModel(scenario).run())
+    return np.array([MEASURED[target.measure](record, target) for target in targets])
+
+
+def _one(task: tuple[Scenario, Sequence[Target]]) -> NDArray[np.float64]:
+    return simulate_rows(*task)
+
+
+@contextlib.contextmanager
+def workers(number: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that simulate, one thread each."""
+    before = os.environ.get("NUMBA_NUM_THREADS")
+    os.environ["NUMBA_NUM_THREADS"] = "1"
+    try:
+        with ProcessPoolExecutor(number, mp_context=multiprocessing.get_context("spawn")) as pool:
+            yield pool
+    finally:
+        if before is None:
+            del os.environ["NUMBA_NUM_THREADS"]
+        else:
+            os.environ["NUMBA_NUM_THREADS"] = before
+
+
+@dataclass
+class Journal:
+    """All simulations of a calibration so far."""
+
+    folder: Path
+    base: Scenario
+    priors: Priors
+    targets: Sequence[Target]
+
+    def open(self, settings: Mapping[str, Any]) -> None:
+        """Make the folder, or check that it holds the same calibration.
+
+        Raises:
+            JournalError: if it was begun with other targets, priors, settings or another version of the model.
+            OutputError: if it cannot be written.
+        """
+        made_with = {
+            "model": version_of_sources(),
+            "targets": _digest([vars(target) for target in self.targets]),
+            "priors": _digest([vars(prior) for prior in self.priors.fitted], dict(self.priors.tied)),
+            "base": self.base.differences(),
+            **settings,
+        }
+        file = self.folder / "calibration.json"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not file.exists():
+                write(file, (json.dumps(made_with, indent=2) + "\n").encode())
+                return
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise OutputError(f"out = '{self.folder}' cannot be written ({error.strerror})") from None
+        for key, value in made_with.items():
+            if found.get(key) != value:
+                raise JournalError(
+                    f"{key} = {value} differs from {found.get(key)}, with which '{self.folder}' was begun; "
+                    "allowed: the same, or another folder (its finished work is kept)"
+                )
+
+    def batch(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Points and simulated rows of a finished batch, shapes (points, parameters) and (points, rows)."""
+        file = self.folder / f"{name}.npz"
+        if not file.exists():
+            return None
+        with np.load(file) as content:
+            return content["points"], content["simulated"]
+
+    def simulate(
+        self, name: str, points: NDArray[np.float64], scale: float, seeds: Sequence[int], pool: ProcessPoolExecutor
+    ) -> NDArray[np.float64]:
+        """Simulated rows at points of the prior's cube, from the journal or new; shape (points, rows)."""
+        kept = self.batch(name)
+        if kept is not None:
+            return kept[1]
+        scenarios = [
+            self.base.replace(rng=seed, **(self.priors.parameters(point) | {"scale": scale, "periods": PERIODS}))
+            for point, seed in zip(points, seeds, strict=True)
+        ]
+        simulated = np.array(list(pool.map(_one, [(scenario, self.targets) for scenario in scenarios])))
+        file = self.folder / f"{name}.npz"
+        temporary = file.with_suffix(".unfinished.npz")
+        np.savez(temporary, points=points, simulated=simulated)
+        temporary.replace(file)
+        return simulated
+
+
+def write(file: Path, content: bytes) -> None:
+    """Write a file at once: the old one or the new one is there, never half of it."""
+    temporary = file.with_name(file.name + ".unfinished")
+    temporary.write_bytes(content)
+    temporary.replace(file)
+
+
+def _digest(*content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]

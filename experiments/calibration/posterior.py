@@ -1,0 +1,87 @@
+"""Stage two: which parameters does the record allow? A sample of the posterior, through an emulator.
+
+Approximate Bayesian computation with a smooth kernel (Wilkinson 2013): a parameter set is as likely as its simulated
+rows are close. Simulating every step of a Markov chain would take days, so the chain walks on an emulator, in waves:
+each wave draws where the last one found the posterior, simulates there, and fits the emulator again. The set that
+ships was simulated itself.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import emcee
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.calibration import emulator
+from experiments.calibration.journal import Journal
+from experiments.calibration.misfit import Rows, misfit
+
+NEAREST = 3_000
+"""Simulations on which an emulator is fitted: the best ones."""
+STEPS = 6_000
+BURN_IN = 3_000
+"""Steps of each walker on the emulator; of them, forgotten at the beginning."""
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """A sample of the posterior, in the prior's cube, and the emulator behind it."""
+
+    points: NDArray[np.float64]
+    emulator: emulator.Emulator
+
+
+def walk(model: emulator.Emulator, start: NDArray[np.float64], number: int, seed: int) -> NDArray[np.float64]:
+    """A sample of the emulated posterior, shape (number, parameters); the walkers begin around `start`."""
+    dimension = start.shape[1]
+    generator = np.random.default_rng(seed)
+    walkers = 4 * dimension
+    chosen = start[generator.integers(len(start), size=walkers)]
+    position = np.clip(chosen + 0.02 * generator.standard_normal(chosen.shape), 0.001, 0.999)
+
+    def log_probability(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        within = ((points > 0) & (points < 1)).all(axis=1)
+        value = np.full(len(points), -np.inf)
+        if within.any():
+            value[within] = -misfit(model.distances(points[within]), model.error)
+        return value
+
+    moves = [(emcee.moves.DEMove(), 0.7), (emcee.moves.DESnookerMove(), 0.1), (emcee.moves.StretchMove(), 0.2)]
+    sampler = emcee.EnsembleSampler(walkers, dimension, log_probability, vectorize=True, moves=moves)
+    sampler.random_state = np.random.RandomState(seed).get_state()
+    sampler.run_mcmc(position, STEPS)
+    chain = sampler.get_chain(discard=BURN_IN, flat=True)
+    return np.asarray(chain[generator.choice(len(chain), number, replace=False)])
+
+
+def infer(
+    journal: Journal,
+    rows: Rows,
+    points: NDArray[np.float64],
+    simulated: NDArray[np.float64],
+    *,
+    waves: int,
+    runs: int,
+    scale: float,
+    seed: int,
+    pool: ProcessPoolExecutor,
+    progress: Callable[[str, int, int, float], None],
+) -> Posterior:
+    """Waves of `runs` simulations each, beginning from those of the search."""
+    for wave in range(waves):
+        distances = rows.standardise(simulated)
+        best = np.argsort(misfit(distances), kind="stable")[:NEAREST]
+        model = emulator.fit(points[best], distances[best])
+        asked = walk(model, points[best[:200]], runs, seed + wave)
+        seeds = range(1_000_000 * (wave + 1), 1_000_000 * (wave + 1) + runs)
+        found = journal.simulate(f"wave-{wave}", asked, scale, seeds, pool)
+        kept = journal.batch(f"wave-{wave}")
+        points = np.concatenate([points, asked if kept is None else kept[0]])
+        simulated = np.concatenate([simulated, found])
+        progress(f"wave {wave + 1}", runs, runs, float(np.median(misfit(rows.standardise(found)))))
+    distances = rows.standardise(simulated)
+    best = np.argsort(misfit(distances), kind="stable")[:NEAREST]
+    model = emulator.fit(points[best], distances[best])
+    return Posterior(walk(model, points[best[:200]], runs, seed + waves), model)

@@ -1,0 +1,133 @@
+"""What is believed about each fitted parameter before the record is looked at.
+
+Calibration works in the prior's own coordinates: a point of the unit cube, uniform under the prior, is one choice
+of all fitted parameters.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from model.errors import UserError
+from model.scenario import PARAMETERS, TYPES, suggest
+
+PRIORS = Path(__file__).parents[1] / "data" / "priors.toml"
+KINDS = ("uniform", "log_uniform", "normal", "log_normal")
+
+
+class PriorError(UserError):
+    """A prior that cannot be used: one line naming the parameter, the key and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The prior of one parameter."""
+
+    name: str
+    kind: str
+    low: float
+    high: float
+    centre: float
+    """Median of a normal prior, in the parameter's unit."""
+    spread: float
+    """Standard deviation of the value (normal) or of its logarithm (log_normal)."""
+    source: str
+
+    @property
+    def _logarithmic(self) -> bool:
+        return self.kind.startswith("log_")
+
+    @property
+    def _distribution(self) -> Any:
+        """The distribution of the value, or of its logarithm."""
+        low, high = np.log([self.low, self.high]) if self._logarithmic else (self.low, self.high)
+        if self.kind.endswith("uniform"):
+            return stats.uniform(low, high - low)
+        centre = np.log(self.centre) if self._logarithmic else self.centre
+        return stats.truncnorm((low - centre) / self.spread, (high - centre) / self.spread, centre, self.spread)
+
+    def value(self, u: float | NDArray[np.float64]) -> Any:
+        """The parameter at this quantile of the prior."""
+        value = self._distribution.ppf(u)
+        return np.exp(value) if self._logarithmic else value
+
+    def quantile(self, value: float | NDArray[np.float64]) -> Any:
+        """The quantile of the prior at this value."""
+        return self._distribution.cdf(np.log(value) if self._logarithmic else value)
+
+
+@dataclass(frozen=True)
+class Priors:
+    """The fitted parameters, in the order of the file, and those tied to them."""
+
+    fitted: tuple[Prior, ...]
+    tied: Mapping[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the fitted parameters."""
+        return [prior.name for prior in self.fitted]
+
+    def parameters(self, point: NDArray[np.float64]) -> dict[str, float]:
+        """The parameters at a point of the unit cube, tied ones included."""
+        chosen = {
+            prior.name: TYPES[prior.name](np.round(prior.value(u)) if TYPES[prior.name] is int else prior.value(u))
+            for prior, u in zip(self.fitted, point, strict=True)
+        }
+        return chosen | {name: chosen[other] for name, other in self.tied.items()}
+
+    def point(self, parameters: Mapping[str, float]) -> NDArray[np.float64]:
+        """The point of the unit cube at which these are the parameters."""
+        return np.array([float(prior.quantile(parameters[prior.name])) for prior in self.fitted])
+
+
+def load(file: Path = PRIORS) -> Priors:
+    """The priors of a file.
+
+    Raises:
+        PriorError: for an unknown parameter or kind, a missing number, or a prior outside the parameter's bounds.
+    """
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PriorError(f"priors = '{file}' cannot be read: {error}") from None
+    for name in content:
+        if name not in PARAMETERS:
+            raise PriorError(f"unknown parameter '{name}' in {file.name}{suggest(name, PARAMETERS)}")
+    tied = {name: str(entry["same_as"]) for name, entry in content.items() if "same_as" in entry}
+    fitted = tuple(_prior(name, entry, file) for name, entry in content.items() if name not in tied)
+    for name, other in tied.items():
+        if other not in {prior.name for prior in fitted}:
+            raise PriorError(f"same_as = '{other}' of {name} in {file.name} is not a fitted parameter")
+    return Priors(fitted, tied)
+
+
+def _prior(name: str, entry: Mapping[str, Any], file: Path) -> Prior:
+    where = f"in the prior of {name} in {file.name}"
+    kind = entry.get("kind")
+    if kind not in KINDS:
+        raise PriorError(f"kind = {kind!r} {where}; allowed: {', '.join(KINDS)}")
+    needed = ("low", "high", *(() if kind.endswith("uniform") else ("centre", "spread")))
+    numbers = {}
+    for key in needed:
+        value = entry.get(key)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise PriorError(f"{key} = {value!r} {where} is not a number")
+        numbers[key] = float(value)
+    low, high = numbers["low"], numbers["high"]
+    bounds = PARAMETERS[name]
+    if not bounds.low <= low < high <= bounds.high:
+        allowed = f"low < high within {bounds.low:g} to {bounds.high:g} ({bounds.unit})"
+        raise PriorError(f"low = {low:g}, high = {high:g} {where}; allowed: {allowed}")
+    if kind.startswith("log_") and low <= 0:
+        raise PriorError(f"low = {low:g} {where}; a logarithmic prior needs more than 0")
+    centre, spread = numbers.get("centre", (low + high) / 2), numbers.get("spread", high - low)
+    if not low < centre < high or spread <= 0:
+        raise PriorError(f"centre = {centre:g}, spread = {spread:g} {where}; allowed: centre inside, spread above 0")
+    return Prior(name, kind, low, high, centre, spread, str(entry.get("source", "assumed")))

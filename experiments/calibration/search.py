@@ -1,0 +1,48 @@
+"""Stage one: where in the prior is the record reproduced at all? A global search by evolution of a normal distribution.
+
+CMA-ES (Hansen & Ostermeier 2001) needs no gradient, bears noise, and learns which parameters go together.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
+import cma
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.calibration.journal import Journal
+from experiments.calibration.misfit import Rows, misfit
+
+STEP = 0.25
+"""First standard deviation, as a share of the prior's width."""
+
+
+def search(
+    journal: Journal,
+    rows: Rows,
+    *,
+    runs: int,
+    scale: float,
+    seed: int,
+    pool: ProcessPoolExecutor,
+    progress: Callable[[str, int, int, float], None],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """All points looked at and their simulated rows, shapes (points, parameters) and (points, rows).
+
+    The search depends on the seed alone: what is in the journal is walked through again, and only the rest simulated.
+    """
+    dimension = len(journal.priors.fitted)
+    options = {"bounds": [0, 1], "seed": seed, "verbose": -9, "popsize": 2 * (4 + int(3 * np.log(dimension)))}
+    strategy = cma.CMAEvolutionStrategy(np.full(dimension, 0.5), STEP, options)
+    points, simulated, best = [], [], np.inf
+    for generation in range(max(1, runs // strategy.popsize)):
+        asked = np.array(strategy.ask())
+        first = 1 + generation * strategy.popsize
+        found = journal.simulate(f"search-{generation:04d}", asked, scale, range(first, first + strategy.popsize), pool)
+        misfits = misfit(rows.standardise(found))
+        strategy.tell(list(asked), misfits.tolist())
+        points.append(asked)
+        simulated.append(found)
+        best = min(best, float(misfits.min()))
+        progress("search", first + strategy.popsize - 1, runs, best)
+    return np.concatenate(points), np.concatenate(simulated)
