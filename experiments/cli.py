@@ -15,11 +15,14 @@ from rich.console import Console
 from model.errors import UserError
 
 if TYPE_CHECKING:
+    from experiments.output import OutputFolder
     from experiments.simulate import Run
     from model.scenario import Scenario
 
 USER_ERROR = 2
 INTERRUPTED = 130
+BANDS_SETS, BANDS_SCALE = 100, "1000"
+"""Parameter sets, and real people per row, of the bands."""
 
 app = typer.Typer(
     add_completion=False,
@@ -101,6 +104,63 @@ def _simulate(scenario: "Scenario", console: Console) -> "Run":
         return simulate(scenario, report)
 
 
+@contextmanager
+def _steps(console: Console) -> Iterator[Callable[[str, int, int, float], None]]:
+    """A bar for long work in steps, with the best misfit so far."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(what: str, done: int, of: int, best: float) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=of, note="")
+            note = "" if best != best else f"misfit {best:.1f}"
+            bar.update(tasks[what], completed=done, total=of, note=note)
+
+        yield report
+
+
+def _plain_table(title: str, frame: Any) -> Any:
+    """A data frame as a printed table."""
+    from rich.table import Table
+
+    from experiments.reproduce import cell
+
+    table = Table(title=title, title_justify="left")
+    for name in frame:
+        table.add_column(str(name).replace("_", " "), justify="left" if frame[name].dtype == object else "right")
+    for row in frame.itertuples(index=False):
+        table.add_row(*[cell(value) for value in row])
+    return table
+
+
+def _ensemble(scenario: str, scale: str, file: Path | None, number: int, workers: int | None) -> list[Any]:
+    """Histories of the acceptable set, with expected claims."""
+    from experiments.calibration import ensemble
+    from experiments.calibration.journal import workers as processes
+
+    sets = ensemble.load(file or ensemble.SHIPPED)[:number]
+    base = _scenario(scenario, scale, None, None).replace(expected_claims=True)
+    with _steps(_console()) as report, processes(workers) as pool:
+        return ensemble.histories(base, sets, pool, lambda done, of: report("histories", done, of, float("nan")))
+
+
 def _closing_words(run: "Run", out: Path, console: Console) -> None:
     summary = run.summary("")
     console.print(
@@ -113,6 +173,18 @@ def _closing_words(run: "Run", out: Path, console: Console) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
+def _bands(folder: "OutputFolder", compared: Any) -> None:
+    """Medians and bands of the acceptable set over the record."""
+    from experiments import figures
+    from experiments.calibration import ensemble
+
+    runs = _ensemble("default", BANDS_SCALE, None, BANDS_SETS, None)
+    quantiles = ensemble.bands(runs)
+    title = f"{len(runs)} parameter sets fitted to the record up to the end of 2020: median, 50 and 90 % bands"
+    folder.table("bands.csv", quantiles)
+    folder.picture("bands.png", figures.history_figure(quantiles, compared, title))
+
+
 @app.command()
 def reproduce(
     scenario: ScenarioOption = "default",
@@ -120,6 +192,7 @@ def reproduce(
     seed: SeedOption = None,
     set_: SetOption = None,
     out: OutOption = Path("out/reproduce"),
+    bands: Annotated[bool, typer.Option("--bands", help="Also draw medians and bands of the fitted set.")] = False,
 ) -> None:
     """Simulate the history and print it beside the record."""
     chosen = _scenario(scenario, scale, seed, set_)
@@ -137,6 +210,8 @@ def reproduce(
         title = f"Xiang Hu Bao simulated ({scenario} scenario, 1:{chosen.scale:g}, seed {chosen.seed}) and as published"
         if run.history.size:
             folder.picture("history.png", figures.history_figure(run.history, compared, title))
+        if bands and run.finished:
+            _bands(folder, compared)
     console.print(record_table(compared))
     for line in inside_counts(compared):
         console.print(line, highlight=False)
@@ -165,6 +240,86 @@ def run(
             title = f"{scenario} scenario, 1:{chosen.scale:g}, seed {chosen.seed}"
             folder.picture("history.png", figures.history_figure(result.history, None, title))
     _closing_words(result, out, console)
+
+
+@app.command()
+def calibrate(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the calibration; the same command goes on.")] = Path(
+        "out/calibrate"
+    ),
+    runs: Annotated[int, typer.Option("--runs", min=1, help="Simulations of the search.")] = 6_000,
+    minutes: Annotated[float | None, typer.Option("--minutes", help="Time after which the search ends.")] = None,
+    waves: Annotated[int, typer.Option("--waves", min=1, help="Waves of the posterior.")] = 4,
+    wave_runs: Annotated[int, typer.Option("--wave-runs", min=10, help="Simulations a wave.")] = 800,
+    seed: Annotated[int, typer.Option("--seed", min=1, help="The seed of search and walk.")] = 1,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core by default.")] = None,
+    scenario: ScenarioOption = "default",
+    priors_file: Annotated[
+        Path | None, typer.Option("--priors", help="Priors, as experiments/data/priors.toml.")
+    ] = None,
+    targets_file: Annotated[
+        Path | None, typer.Option("--targets", help="The record, as experiments/data/targets.csv.")
+    ] = None,
+    parameter: Annotated[list[str] | None, typer.Option("--parameter", help="Fit only these; may be repeated.")] = None,
+    row: Annotated[list[str] | None, typer.Option("--row", help="Fit only these targets; may be repeated.")] = None,
+) -> None:
+    """Fit the parameters to the record up to the end of 2020."""
+    from experiments import targets
+    from experiments.calibration import priors
+    from experiments.calibration.calibrate import Plan, keep
+    from experiments.calibration.calibrate import calibrate as fit
+    from experiments.calibration.journal import Journal
+    from experiments.calibration.journal import workers as processes
+
+    base = _scenario(scenario, None, None, None).replace(expected_claims=True)
+    chosen = priors.load(priors_file or priors.PRIORS).only(parameter)
+    wanted = targets.only([t for t in targets.load(targets_file or targets.RECORD) if t.role == "fit"], row)
+    plan = Plan(search_runs=runs, minutes=minutes, waves=waves, wave_runs=wave_runs, seed=seed)
+    journal = Journal(out, base, chosen, wanted)
+    journal.open({"seed": plan.seed, "scale": plan.scale, "set_scale": plan.set_scale})
+    console = _console()
+    with _steps(console) as report, processes(workers) as pool:
+        try:
+            found = fit(journal, plan, pool, report)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            console.print(f"interrupted; the same command goes on from {out}", highlight=False)
+            raise typer.Exit(INTERRUPTED) from None
+    keep(found, plan, out)
+    console.print(_plain_table("The rows that were fitted", found.table()))
+    console.print(_plain_table("What the record can tell of each parameter", found.identifiability()))
+    inside = found.table()["inside"]
+    console.print(
+        f"{int(inside.sum())} of {len(inside)} fitted rows inside in the median; results in {out}", highlight=False
+    )
+
+
+@app.command()
+def validate(
+    set_file: Annotated[Path | None, typer.Option("--set", help="Parameter sets; those that ship by default.")] = None,
+    number: Annotated[int, typer.Option("--number", min=2, help="Sets to run, best first.")] = 100,
+    scale: Annotated[str, typer.Option("--scale", help="Real people per row.")] = "1000",
+    scenario: ScenarioOption = "default",
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core by default.")] = None,
+    out: OutOption = Path("out/validate"),
+) -> None:
+    """Run the fitted set over 2021, which it was not fitted to, and compare with the record."""
+    from experiments import targets
+    from experiments.calibration import ensemble, validation
+    from experiments.output import OutputFolder
+
+    record = targets.load()
+    with OutputFolder(out) as folder:
+        runs = _ensemble(scenario, scale, set_file, number, workers)
+        report = validation.report(record, ensemble.read_off(runs, record))
+        folder.table("validation.csv", report)
+    console = _console()
+    console.print(
+        _plain_table("The record beside the fitted set: failing rows first", report.drop(columns=["q25", "q75"]))
+    )
+    for line in validation.summary(report):
+        console.print(line, highlight=False)
+    console.print(f"results in {out}", highlight=False)
 
 
 @app.command()

@@ -27,7 +27,8 @@ def history_figure(history: pd.DataFrame, targets: pd.DataFrame | None, title: s
     """Members, share per settlement and recipients per plan, with the published points and the events.
 
     Args:
-        history: one row per period and plan (`MutualAidModel.history`).
+        history: one row per period and plan (`MutualAidModel.history`), or its quantiles over many runs: the same rows
+            for each `probability` of 0.05, 0.25, 0.5, 0.75 and 0.95, drawn as a line in two bands.
         targets: rows of the record with plan, measure, when, value, low, high; None draws the simulation alone.
         title: what is drawn.
     """
@@ -36,9 +37,10 @@ def history_figure(history: pd.DataFrame, targets: pd.DataFrame | None, title: s
     axes: Sequence[Axes] = figure.subplots(4, 1, sharex=True, height_ratios=[3, 2.6, 2.6, 2.6])
     figure.subplots_adjust(left=0.075, right=0.985, bottom=0.105, top=0.925, hspace=0.14)
     figure.suptitle(title, fontsize=13, y=0.985)
-    days = pd.to_datetime(history["date"])
+    middle = history[history["probability"] == 0.5] if "probability" in history else history
+    days = pd.to_datetime(middle["date"])
     wide = {
-        name: history.assign(day=days).pivot(index="day", columns="plan", values=name)
+        name: middle.assign(day=days).pivot(index="day", columns="plan", values=name)
         for name in ("members", "share_yuan", "recipients")
     }
     _draw_members(axes[0], wide["members"] / 1e6, targets)
@@ -48,6 +50,11 @@ def history_figure(history: pd.DataFrame, targets: pd.DataFrame | None, title: s
     axes[2].set_title("Share: seniors' plan", loc="left", fontsize=10)
     _draw(axes[3], wide["recipients"], targets, "recipients", "people per settlement")
     axes[3].set_title("Recipients of aid", loc="left", fontsize=10)
+    if "probability" in history:
+        _shade(axes[0], history, "members", ("all", "general", "seniors", "chronic"), 1e-6)
+        _shade(axes[1], history, "share_yuan", ("general", "chronic"), 1.0)
+        _shade(axes[2], history, "share_yuan", ("seniors",), 1.0)
+        _shade(axes[3], history, "recipients", ("general", "seniors", "chronic"), 1.0)
     for axis in axes:
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
@@ -61,6 +68,17 @@ def history_figure(history: pd.DataFrame, targets: pd.DataFrame | None, title: s
     return figure
 
 
+def _shade(axis: Axes, bands: pd.DataFrame, name: str, plans: Sequence[str], unit: float) -> None:
+    """The middle half and the middle 90 % of many runs."""
+    for plan in plans:
+        those = bands[bands["plan"] == plan]
+        wide = those.assign(day=pd.to_datetime(those["date"])).pivot(index="day", columns="probability", values=name)
+        for low, high, strength in ((0.05, 0.95, 0.15), (0.25, 0.75, 0.25)):
+            axis.fill_between(
+                wide.index, wide[low] * unit, wide[high] * unit, color=COLOURS[plan], alpha=strength, lw=0
+            )
+
+
 def _wrap(text: str, width: int) -> str:
     lines, line = [], ""
     for item in text.split("   "):
@@ -72,7 +90,8 @@ def _wrap(text: str, width: int) -> str:
 
 
 def _draw_members(axis: Axes, members: pd.DataFrame, targets: pd.DataFrame | None) -> None:
-    members = members.assign(all=members.sum(axis=1))
+    if "all" not in members:
+        members = members.assign(all=members.sum(axis=1))
     for plan in ("all", "general", "seniors", "chronic"):
         axis.plot(members.index, members[plan], color=COLOURS[plan], label=LABELS[plan], lw=1.8)
     if targets is not None:

@@ -1,5 +1,6 @@
 """The record beside the simulation."""
 
+import numpy as np
 import pandas as pd
 from rich.table import Table
 
@@ -17,6 +18,17 @@ def describe_number(value: float, unit: str) -> str:
     if unit.startswith("people"):
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def cell(value: object) -> str:
+    """A value of any kind in a printed table."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "NO"
+    if isinstance(value, float | np.floating):
+        if np.isnan(value):
+            return "-"
+        return describe_number(float(value), "") if abs(value) >= 1000 else f"{value:.3g}"
+    return str(value)
 
 
 def record_table(compared: pd.DataFrame) -> Table:

@@ -5,7 +5,7 @@ Rows come from `experiments/data/targets.csv`. Nothing here is ever an input of 
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,6 +16,7 @@ import pandas as pd
 from agents.population import PLAN_NAMES
 from model import calendar
 from model.errors import UserError
+from model.scenario import suggest
 
 RECORD = Path(__file__).parent / "data" / "targets.csv"
 COLUMNS = ("id", "plan", "measure", "when", "value", "unit", "low", "high", "grade", "role", "source", "note")
@@ -70,6 +71,19 @@ def load(file: Path = RECORD) -> list[Target]:
     targets = [_target(row, file) for row in rows[list(COLUMNS)].to_dict("records")]
     rank = {name: position for position, name in enumerate(HEADLINES)}
     return sorted(targets, key=lambda target: rank.get(target.id, len(rank)))
+
+
+def only(targets: list[Target], ids: Sequence[str] | None) -> list[Target]:
+    """Some of the targets; all if none is named.
+
+    Raises:
+        TargetError: for an id that is not among them.
+    """
+    known = {target.id: target for target in targets}
+    for name in ids or ():
+        if name not in known:
+            raise TargetError(f"target = '{name}' is unknown{suggest(name, known)}")
+    return [known[name] for name in ids] if ids else targets
 
 
 def _target(row: dict[str, str], file: Path) -> Target:

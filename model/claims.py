@@ -146,6 +146,8 @@ def expected_cases(rolls: NDArray[np.int64], health: Health, terms: Terms) -> Ca
         level = level_of.reshape(terms.benefits[plan].shape)[ages].ravel()
         for concealed in range(2):
             covered, waiting = (of_plan(rolls, plan)[concealed] for of_plan in (covered_of_plan, waiting_of_plan))
+            if not (covered.any() or waiting.any()):
+                continue
             ill = well * covered[..., WELL_FRAILTY] + with_signs * covered[..., WITH_SIGNS]
             claims = np.einsum("sm,smk->mk", ill, kinds)
             ill = well * waiting[..., WELL_FRAILTY] + with_signs * waiting[..., WITH_SIGNS]

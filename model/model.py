@@ -93,6 +93,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.population = synthesize(chosen) if population is None else population
         self.rolls = empty_rolls(chosen.wait_periods)
         enter_everybody(self.population, 0, chosen.wait_periods, self.rolls)
+        self._enrol()
         self.platform = Platform(self, plans=self.plans, docket=self.docket, ledger=self.ledger)
         self.insurer = Insurer(self)
         self.regulator = Regulator(self)
@@ -184,8 +185,9 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         """Each plan's approved claims are shared, paid and published."""
         self.settlements = []
         paid_by_platform = self.scenario.closing and calendar.debited(self._period) >= CLOSING_ANNOUNCED
+        self._enrol()
         for plan, terms in enumerate(self.plans):
-            members = self._people(members_of_plan(self.rolls, plan))
+            members = self._people(self.enrolled[plan])
             granted = self.decided.only((self.decided.plan == plan) & ~self.decided.refused)
             settlement = self.platform.settle(
                 plan,
@@ -224,6 +226,10 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.datacollector.collect(self)
 
     # What the phases need.
+
+    def _enrol(self) -> None:
+        """Take the members of each plan off the rolls, for all who need them until people decide again."""
+        self.enrolled = [members_of_plan(self.rolls, plan) for plan in range(PLANS)]
 
     def _people(self, rolls: np.ndarray) -> int:
         return round(measures.people(rolls) * self.population.scale)
@@ -305,7 +311,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         scenario, period = self.scenario, self._period
         length = calendar.days_in(period) / calendar.DAYS_PER_PERIOD
         again = scenario.reconsideration * length
-        members = sum(self._people(members_of_plan(self.rolls, plan)) for plan in range(PLANS))
+        members = sum(self._people(rolls) for rolls in self.enrolled)
         told = scenario.word_of_mouth * members / (len(self.population) * self.population.scale)
         campaign = scenario.launch_advertising * _campaign(calendar.LAUNCH, scenario.launch_weeks, period)
         self.readings[UNAWARE] += campaign + (scenario.advertising + told) * length

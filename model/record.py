@@ -23,7 +23,7 @@ from agents.crowd import (
 )
 from agents.platform import FEN
 from agents.population import PLAN_NAMES
-from agents.rolls import NONMEMBERS, members_of_plan
+from agents.rolls import NONMEMBERS
 from model import calendar, measures
 from model.claims import Cases
 
@@ -39,7 +39,7 @@ def row_of(model: "MutualAidModel", plan: int) -> dict[str, Any]:
     half_month = calendar.half_month(period)
     settlement, waived, granted = model.settlements[plan]
     tally = model.tally[plan]
-    rolls = members_of_plan(model.rolls, plan)
+    rolls = model.enrolled[plan]
     terms = model.plans[plan]
     outside = model.rolls[NONMEMBERS].copy()
     ages = half_month - 2 * np.arange(outside.shape[1])

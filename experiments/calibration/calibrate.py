@@ -1,16 +1,18 @@
 """The whole calibration: search, waves, the set of acceptable parameters, and what the record can tell of each."""
 
+import json
 import math
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.calibration import posterior
-from experiments.calibration.journal import Journal
+from experiments.calibration.journal import Journal, write
 from experiments.calibration.misfit import Rows, misfit
 from experiments.calibration.priors import Priors
 from experiments.calibration.search import search
@@ -29,6 +31,8 @@ class Plan:
     """How much work a calibration is."""
 
     search_runs: int = 6_000
+    minutes: float | None = None
+    """Time after which the search ends, whatever is left of its runs."""
     waves: int = 4
     wave_runs: int = 800
     set_size: int = 200
@@ -107,7 +111,14 @@ def calibrate(
     """Search, walk, simulate the set."""
     rows = Rows(tuple(journal.targets))
     points, simulated = search(
-        journal, rows, runs=plan.search_runs, scale=plan.scale, seed=plan.seed, pool=pool, progress=progress
+        journal,
+        rows,
+        runs=plan.search_runs,
+        minutes=plan.minutes,
+        scale=plan.scale,
+        seed=plan.seed,
+        pool=pool,
+        progress=progress,
     )
     found = posterior.infer(
         journal,
@@ -130,3 +141,16 @@ def calibrate(
     progress("set", len(chosen), len(chosen), float(np.median(misfit(rows.standardise(final), noise))))
     kept = journal.batch("set")
     return Fit(journal.priors, rows, chosen if kept is None else kept[0], final, noise, found.points)
+
+
+def keep(fit: Fit, plan: Plan, folder: Path) -> None:
+    """Write the acceptable set with its provenance, the fitted rows and the identifiability table."""
+    made = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+    provenance = made | asdict(plan) | {"rows": fit.rows.names, "fitted": fit.priors.names}
+    for name, table in (
+        ("acceptable_set.csv", fit.parameters()),
+        ("rows.csv", fit.table()),
+        ("identifiability.csv", fit.identifiability()),
+    ):
+        write(folder / name, table.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode())
+    write(folder / "acceptable_set.json", (json.dumps(provenance, indent=2) + "\n").encode())

@@ -47,8 +47,9 @@ def _one(task: tuple[Scenario, Sequence[Target]]) -> NDArray[np.float64]:
 
 
 @contextlib.contextmanager
-def workers(number: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that simulate, one thread each."""
+def workers(number: int | None = None) -> Iterator[ProcessPoolExecutor]:
+    """Processes that simulate, one thread each; as many as there are cores unless told otherwise."""
+    number = number or os.cpu_count() or 1
     before = os.environ.get("NUMBA_NUM_THREADS")
     os.environ["NUMBA_NUM_THREADS"] = "1"
     try:

@@ -5,7 +5,7 @@ of all fitted parameters.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,22 @@ class Priors:
     def names(self) -> list[str]:
         """Names of the fitted parameters."""
         return [prior.name for prior in self.fitted]
+
+    def only(self, names: Sequence[str] | None) -> "Priors":
+        """The priors of some parameters; all if none is named.
+
+        Raises:
+            PriorError: for a parameter that has no prior.
+        """
+        if not names:
+            return self
+        for name in names:
+            if name not in self.names:
+                raise PriorError(f"parameter = '{name}' has no prior{suggest(name, dict.fromkeys(self.names))}")
+        return Priors(
+            tuple(prior for prior in self.fitted if prior.name in names),
+            {name: other for name, other in self.tied.items() if other in names},
+        )
 
     def parameters(self, point: NDArray[np.float64]) -> dict[str, float]:
         """The parameters at a point of the unit cube, tied ones included."""

@@ -1,0 +1,88 @@
+"""The acceptable set: parameters that the record to the end of 2020 allows, and the histories that follow from them."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.targets import MEASURED, Record, Target
+from model.errors import UserError
+from model.scenario import PARAMETERS, Scenario
+
+SHIPPED = Path(__file__).parents[1] / "data" / "acceptable_set.csv"
+FIRST_SEED = 900_000
+"""No run of the calibration used the seeds from here on."""
+
+
+class SetError(UserError):
+    """A set of parameters that cannot be used: one line naming the file and the column."""
+
+
+def load(file: Path = SHIPPED) -> list[dict[str, float]]:
+    """The parameter sets of a file, best first.
+
+    Raises:
+        SetError: for an unreadable file or an unknown parameter.
+    """
+    try:
+        table = pd.read_csv(file)
+    except (OSError, ValueError) as error:
+        raise SetError(f"set = '{file}' cannot be read: {error}") from None
+    unknown = [name for name in table if name not in PARAMETERS]
+    if unknown or table.empty:
+        raise SetError(f"column '{unknown[0] if unknown else ''}' of {file} is not a parameter; or no row is there")
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def provenance(file: Path = SHIPPED) -> dict[str, Any]:
+    """How the set was made."""
+    found: dict[str, Any] = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    return found
+
+
+def _history(scenario: Scenario) -> pd.DataFrame:
+    from model.model import MutualAidModel
+
+    return MutualAidModel(scenario).run()
+
+
+def histories(
+    base: Scenario,
+    sets: list[dict[str, float]],
+    pool: ProcessPoolExecutor,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> list[pd.DataFrame]:
+    """The history of each parameter set, each with its own seed, in the order of the sets."""
+    scenarios = [base.replace(rng=FIRST_SEED + number, **values) for number, values in enumerate(sets)]
+    running = {pool.submit(_history, scenario): number for number, scenario in enumerate(scenarios)}
+    found: dict[int, pd.DataFrame] = {}
+    for future in as_completed(running):
+        found[running[future]] = future.result()
+        progress(len(found), len(scenarios))
+    return [found[number] for number in range(len(scenarios))]
+
+
+def read_off(runs: list[pd.DataFrame], targets: list[Target]) -> np.ndarray:
+    """What each history says of each row of the record, shape (runs, targets)."""
+    records = [Record(history) for history in runs]
+    return np.array([[MEASURED[target.measure](record, target) for target in targets] for record in records])
+
+
+def bands(runs: list[pd.DataFrame], probabilities: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)) -> pd.DataFrame:
+    """Quantiles of members, shares and recipients over the histories: one row per period, plan and probability.
+
+    Plan `all` has the members of all three.
+    """
+    names = ["members", "share_yuan", "recipients"]
+    parts = []
+    for history in runs:
+        every = history.groupby(["period", "date"], sort=False)[["members"]].sum().reset_index().assign(plan="all")
+        parts.append(pd.concat([history[["period", "date", "plan", *names]], every]))
+    stacked = pd.concat(parts).groupby(["period", "date", "plan"], sort=True)[names]
+    return pd.concat(
+        [stacked.quantile(p).assign(probability=p).reset_index() for p in probabilities], ignore_index=True
+    )

@@ -1,0 +1,204 @@
+"""Calibration: priors, misfit, the journal, the emulator and the held-out test."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments import targets
+from experiments.calibration import emulator, ensemble, priors, validation
+from experiments.calibration.calibrate import Plan, calibrate, keep
+from experiments.calibration.journal import Journal, JournalError, workers
+from experiments.calibration.misfit import Rows, misfit
+from model.scenario import PARAMETERS, Scenario
+
+FIT = [target for target in targets.load() if target.role == "fit"]
+
+
+def toml(tmp_path, text):
+    file = tmp_path / "priors.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_the_priors_that_ship_lie_within_the_bounds_of_their_parameters():
+    chosen = priors.load()
+    for prior in chosen.fitted:
+        assert PARAMETERS[prior.name].low <= prior.low < prior.high <= PARAMETERS[prior.name].high
+        assert prior.source
+
+
+def test_a_point_of_the_cube_and_its_parameters_belong_together():
+    chosen = priors.load()
+    point = np.random.default_rng(1).uniform(0.01, 0.99, len(chosen.fitted))
+    parameters = chosen.parameters(point)
+    assert chosen.point(parameters) == pytest.approx(point, abs=1e-6)
+    assert parameters["rival_closure_impact"] == parameters["scandal_impact"]
+    Scenario(**parameters)
+
+
+@pytest.mark.parametrize(
+    ("kind", "u", "value"), [("uniform", 0.25, 2.5), ("log_uniform", 0.5, 2.0), ("normal", 0.5, 3.0)]
+)
+def test_quantiles_of_a_prior_by_hand(kind, u, value):
+    low, high = (1.0, 7.0) if kind == "uniform" else (1.0, 4.0) if kind == "log_uniform" else (0.0, 6.0)
+    prior = priors.Prior("salience", kind, low, high, 3.0, 1.0, "")
+    assert prior.value(u) == pytest.approx(value)
+    assert prior.quantile(value) == pytest.approx(u)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[saliense]\nkind='uniform'\nlow=0\nhigh=1",
+            "unknown parameter 'saliense' in priors.toml; did you mean 'salience'?",
+        ),
+        ("[salience]\nkind='gamma'\nlow=0\nhigh=1", "kind = 'gamma' in the prior of salience"),
+        ("[salience]\nkind='uniform'\nlow=0\nhigh=1000", "low = 0, high = 1000 in the prior of salience"),
+        ("[salience]\nkind='uniform'\nlow=0", "high = None in the prior of salience in priors.toml is not a number"),
+        ("[salience]\nkind='log_uniform'\nlow=0\nhigh=1", "a logarithmic prior needs more than 0"),
+        ("[salience]\nsame_as='habit'", "same_as = 'habit' of salience in priors.toml is not a fitted parameter"),
+        ("[salience", "cannot be read"),
+    ],
+)
+def test_a_prior_that_cannot_be_used_is_refused_in_one_line(tmp_path, text, message):
+    with pytest.raises(priors.PriorError) as error:
+        priors.load(toml(tmp_path, text))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value).removesuffix("\n").split("cannot be read")[0]
+
+
+def test_the_edge_of_a_band_is_one_half_band_away():
+    rows = Rows(tuple(FIT))
+    for edge, distance in (("low", -1.0), ("value", 0.0), ("high", 1.0)):
+        found = rows.standardise(np.array([getattr(target, edge) for target in FIT]))
+        for number, target in enumerate(FIT):
+            symmetric = np.isclose(target.value**2, target.low * target.high, rtol=0.02)
+            if edge == "value" or symmetric:
+                assert found[number] == pytest.approx(distance, abs=0.1)
+            else:
+                assert np.sign(found[number]) == np.sign(distance)
+
+
+def test_no_settlement_at_all_counts_as_far_away():
+    rows = Rows(tuple(FIT[:1]))
+    assert rows.standardise(np.array([np.nan]))[0] == rows.standardise(np.array([0.0]))[0] < -10
+
+
+def test_misfit_grows_with_distance_and_shrinks_with_noise():
+    far, near = np.array([2.0, 0.0]), np.array([1.0, 0.0])
+    assert misfit(far) > misfit(near) > misfit(np.zeros(2)) == 0
+    assert misfit(far, 1.0) < misfit(far, 0.0)
+    # One row out of reach costs no more than the tail: 1000 half bands against 10.
+    assert misfit(np.array([1000.0])) - misfit(np.array([10.0])) == pytest.approx(5 * np.log(100), rel=0.01)
+
+
+def test_the_emulator_finds_a_quadratic_and_says_how_wrong_it_is():
+    generator = np.random.default_rng(2)
+    points = generator.random((400, 5))
+    exact = np.stack([points[:, 0] ** 2 + points[:, 1] * points[:, 2], 3 * points[:, 3] - 1], axis=1)
+    model = emulator.fit(points, exact + 0.05 * generator.standard_normal(exact.shape))
+    assert np.abs(model.distances(points) - exact).max() < 0.05
+    assert model.error == pytest.approx(0.05, rel=0.2)
+
+
+def test_the_score_of_a_single_number_is_its_distance_and_spread_is_paid_for():
+    assert validation.crps(np.array([3.0]), 5.0) == 2
+    # Two equally likely values at distance 1 on either side: 1 - 1/2.
+    assert validation.crps(np.array([4.0, 6.0]), 5.0) == pytest.approx(0.5)
+
+
+def test_naive_forecasts_by_hand():
+    naive = validation.naive_forecasts(targets.load()).set_index("id")
+    assert naive.at["general_share_2021", "last_value"] == pytest.approx(90.56)
+    assert naive.at["general_share_2021", "trend"] == pytest.approx(90.56 + 90.56 - 29.17)
+    assert naive.at["recipients_cum_2021-12-28", "last_value"] == 85_203 + 68_675
+    assert naive.at["all_members_2021-12-28", "last_value"] == 102.19e6
+    assert set(naive.index) == {target.id for target in targets.load() if target.role == "validate"}
+
+
+def test_failing_rows_come_first():
+    record = targets.load()
+    simulated = np.tile([target.value for target in record], (20, 1))
+    simulated[:, 3] *= 10
+    missed = next(number for number, target in enumerate(record) if target.role == "validate")
+    simulated[:, missed] *= 10
+    report = validation.report(record, simulated)
+    assert not report["held"][0]
+    assert report["role"][0] == "validate"
+    assert report["held"].sum() == len(record) - 2
+    assert report["covered"].sum() == len(record) - 2
+
+
+class TestJournal:
+    """The smallest calibration: two parameters, three rows, one row a hundred thousand people."""
+
+    names = ("filing_share", "launch_advertising")
+    rows = ("general_share_2020", "general_members_2018-12-31", "recipients_2020")
+    plan = Plan(search_runs=20, waves=1, wave_runs=12, set_size=6, scale=1e6, set_scale=1e6)
+
+    def journal(self, folder, seed=1, rows=rows):
+        chosen = priors.load().only(self.names)
+        wanted = targets.only(FIT, rows)
+        journal = Journal(folder, Scenario(expected_claims=True), chosen, wanted)
+        journal.open({"seed": seed})
+        return journal
+
+    @pytest.fixture(autouse=True)
+    def short_walks(self, monkeypatch):
+        from experiments.calibration import posterior
+
+        monkeypatch.setattr(posterior, "STEPS", 40)
+        monkeypatch.setattr(posterior, "BURN_IN", 20)
+
+    def run(self, folder):
+        with workers(1) as pool:
+            return calibrate(self.journal(folder), self.plan, pool, lambda *_: None)
+
+    def test_an_interrupted_calibration_goes_on_to_the_same_end(self, tmp_path):
+        whole = self.run(tmp_path / "whole")
+        batches = sorted(file.name for file in (tmp_path / "whole").glob("*.npz"))
+        assert batches == ["noise.npz", "search-0000.npz", "set.npz", "wave-0.npz"]
+        (tmp_path / "part").mkdir()
+        for name in ("calibration.json", "search-0000.npz"):
+            (tmp_path / "part" / name).write_bytes((tmp_path / "whole" / name).read_bytes())
+        again = self.run(tmp_path / "part")
+        pd.testing.assert_frame_equal(whole.parameters(), again.parameters())
+        pd.testing.assert_frame_equal(whole.table(), again.table())
+        keep(again, self.plan, tmp_path / "part")
+        sets = ensemble.load(tmp_path / "part" / "acceptable_set.csv")
+        assert len(sets) == 6
+        assert set(sets[0]) == set(self.names)
+        provenance = ensemble.provenance(tmp_path / "part" / "acceptable_set.csv")
+        assert sorted(provenance["fitted"]) == sorted(self.names)
+        identifiability = whole.identifiability()
+        assert list(identifiability["parameter"].sort_values()) == sorted(self.names)
+
+    def test_another_calibration_is_refused_and_the_finished_work_kept(self, tmp_path):
+        self.journal(tmp_path)
+        made = (tmp_path / "calibration.json").read_bytes()
+        with pytest.raises(JournalError, match=r"targets = .* differs from .*, with which"):
+            self.journal(tmp_path, rows=self.rows[:2])
+        with pytest.raises(JournalError, match="seed = 2 differs from 1"):
+            self.journal(tmp_path, seed=2)
+        content = json.loads(made)
+        (tmp_path / "calibration.json").write_text(json.dumps(content | {"model": "older"}), encoding="utf-8")
+        with pytest.raises(JournalError, match=r"model = .* differs from older"):
+            self.journal(tmp_path)
+        assert {file.name for file in tmp_path.iterdir()} == {"calibration.json"}
+
+
+def test_unknown_targets_and_parameters_are_refused():
+    with pytest.raises(targets.TargetError, match="target = 'general_share_2018' is unknown; did you mean"):
+        targets.only(FIT, ["general_share_2018"])
+    with pytest.raises(priors.PriorError, match="parameter = 'saliense' has no prior; did you mean 'salience'"):
+        priors.load().only(["saliense"])
+
+
+def test_a_set_with_an_unknown_column_is_refused(tmp_path):
+    file = tmp_path / "set.csv"
+    file.write_text("salience,saliense\n0.1,0.1\n", encoding="utf-8")
+    with pytest.raises(ensemble.SetError, match="column 'saliense'"):
+        ensemble.load(file)
