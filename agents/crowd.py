@@ -77,8 +77,8 @@ def plan_for(half_months_old: int, body: int, outlook: Outlook) -> int:
 
 
 @compiled_inline
-def reservation(columns: Columns, row: int, plan: int, outlook: Outlook) -> float:
-    """The most this person would pay for a year in this plan, yuan."""
+def reservation(columns: Columns, row: int, plan: int, outlook: Outlook, knowledge: float) -> float:
+    """The most this person would pay for a year in this plan, yuan, when this share of what they know counts."""
     sex = columns.body[row] & MALE
     # Unsigned, as rows are: Numba then leaves out what looks after negative places.
     age = np.uint64(outlook.half_month - 2 * columns.birth_month[row]) // np.uint64(24)
@@ -88,11 +88,11 @@ def reservation(columns: Columns, row: int, plan: int, outlook: Outlook) -> floa
         outlook.fair_signs[plan, sex, age],
         columns.frailty[row] / FRAILTY_UNIT,
         signs,
-        outlook.information,
-        outlook.signs_weight,
+        knowledge * outlook.information,
+        knowledge * outlook.signs_weight,
     )
     willingness = rules.willingness_to_pay(value, from_log(columns.premium[row]), outlook.trust)
-    insurable = not signs and (columns.body[row] & CHRONICALLY_ILL) == 0
+    insurable = not (signs and knowledge > 0.0) and (columns.body[row] & CHRONICALLY_ILL) == 0
     return rules.reservation_price(willingness, outlook.insurer[plan, sex, age], insurable)
 
 
@@ -137,12 +137,19 @@ def move(columns: Columns, row: int, place: int, outlook: Outlook, rolls: np.nda
 
 @compiled
 def _weigh(
-    columns: Columns, desk: Desk, size: int, stream: np.uint64, hassle: float, temperature: float, outlook: Outlook
+    columns: Columns,
+    desk: Desk,
+    size: int,
+    stream: np.uint64,
+    hassle: float,
+    temperature: float,
+    knowledge: float,
+    outlook: Outlook,
 ) -> None:
     """Whether each of those at the desk takes their plan at its price, and how long until they decide again."""
     for k in range(size):
         plan = desk.plan[k]
-        desk.worth[k] = reservation(columns, desk.row[k], plan, outlook) if plan >= 0 else 0.0
+        desk.worth[k] = reservation(columns, desk.row[k], plan, outlook, knowledge) if plan >= 0 else 0.0
         desk.price[k] = outlook.price[plan] + hassle
     choose(desk, size, stream, temperature, outlook.seed, outlook.period)
     be_patient(desk, size, outlook.seed, outlook.period + 1)
@@ -153,7 +160,7 @@ def _consider_staying(
     columns: Columns, desk: Desk, size: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray
 ) -> None:
     """Members look at the bill, and stay or leave."""
-    _weigh(columns, desk, size, luck.STAY, 0.0, outlook.stay_temperature, outlook)
+    _weigh(columns, desk, size, luck.STAY, 0.0, outlook.stay_temperature, outlook.exit_knowledge, outlook)
     for k in range(size):
         row, plan = desk.row[k], desk.plan[k]
         tally[plan, NOTICED] += 1
@@ -170,7 +177,7 @@ def _consider_joining(
     columns: Columns, desk: Desk, size: int, outlook: Outlook, rolls: np.ndarray, tally: np.ndarray
 ) -> None:
     """People outside hear of the pool, or think of it again, and join or do not."""
-    _weigh(columns, desk, size, luck.JOIN, outlook.hassle, outlook.join_temperature, outlook)
+    _weigh(columns, desk, size, luck.JOIN, outlook.hassle, outlook.join_temperature, outlook.entry_knowledge, outlook)
     for k in range(size):
         row, plan, accepted = desk.row[k], desk.plan[k], desk.accepts[k]
         place = columns.status[row] & PLACE_MASK
@@ -211,7 +218,7 @@ def turn_sixty(columns: Columns, row: int, outlook: Outlook, rolls: np.ndarray, 
     where = AWARE
     if outlook.open[seniors]:
         u = luck.draw(outlook.seed, luck.JOIN, row, outlook.period)
-        worth = reservation(columns, row, seniors, outlook)
+        worth = reservation(columns, row, seniors, outlook, outlook.entry_knowledge)
         if rules.accepts(worth, outlook.price[seniors], outlook.join_temperature, u):
             where = SENIORS
             tally[seniors, JOINED] += 1

@@ -119,20 +119,20 @@ class Member(mesa.Agent):  # type: ignore[misc]
         well_risk = outlook.well_risk[self.body & MALE, self.age_in_half_months(outlook) // 24]
         return rules.own_risk(float(well_risk), self.frailty, self.has_signs, outlook.signs_risk)
 
-    def reservation_price(self, plan: int, outlook: Outlook) -> float:
-        """The most they would pay for a year in this plan, yuan."""
+    def reservation_price(self, plan: int, outlook: Outlook, knowledge: float) -> float:
+        """The most they would pay for a year in this plan, yuan, when this share of what they know counts."""
         where = plan, self.body & MALE, self.age_in_half_months(outlook) // 24
         value = rules.perceived_value(
             float(outlook.fair[where]),
             float(outlook.fair_signs[where]),
             self.frailty,
             self.has_signs,
-            outlook.information,
-            outlook.signs_weight,
+            knowledge * outlook.information,
+            knowledge * outlook.signs_weight,
         )
         markup = from_log(int(self._population.columns.premium[self.row]))
         willingness = rules.willingness_to_pay(value, markup, outlook.trust)
-        insurable = not self.has_signs and not self.body & CHRONICALLY_ILL
+        insurable = not (self.has_signs and knowledge > 0) and not self.body & CHRONICALLY_ILL
         return rules.reservation_price(willingness, float(outlook.insurer[where]), insurable)
 
     # What they do.
@@ -159,7 +159,8 @@ class Member(mesa.Agent):  # type: ignore[misc]
         tally[NOTICED] += 1
         u = luck.draw(outlook.seed, luck.STAY, self.row, outlook.period)
         price = float(outlook.price[plan])
-        if rules.accepts(self.reservation_price(plan, outlook), price, outlook.stay_temperature, u):
+        worth = self.reservation_price(plan, outlook, outlook.exit_knowledge)
+        if rules.accepts(worth, price, outlook.stay_temperature, u):
             self._set_clock(outlook)
             return
         tally[LEFT_PLAN] += 1
@@ -178,7 +179,8 @@ class Member(mesa.Agent):  # type: ignore[misc]
         tally[CONSIDERED] += 1
         price = float(outlook.price[plan]) + outlook.hassle
         u = luck.draw(outlook.seed, luck.JOIN, self.row, outlook.period)
-        accepted = rules.accepts(self.reservation_price(plan, outlook), price, outlook.join_temperature, u)
+        worth = self.reservation_price(plan, outlook, outlook.entry_knowledge)
+        accepted = rules.accepts(worth, price, outlook.join_temperature, u)
         u = luck.draw(outlook.seed, luck.CONCEAL, self.row, outlook.period)
         answer = rules.conceals(self.has_signs, outlook.concealment, float(outlook.screening[plan]), u)
         gated = bool(outlook.gate and plan == 0 and self.body & LOW_CREDIT)
@@ -223,7 +225,7 @@ class Member(mesa.Agent):  # type: ignore[misc]
         where = AWARE
         if outlook.open[_SENIORS_PLAN]:
             u = luck.draw(outlook.seed, luck.JOIN, self.row, outlook.period)
-            worth = self.reservation_price(_SENIORS_PLAN, outlook)
+            worth = self.reservation_price(_SENIORS_PLAN, outlook, outlook.entry_knowledge)
             if rules.accepts(worth, float(outlook.price[_SENIORS_PLAN]), outlook.join_temperature, u):
                 where = SENIORS
                 tally = self.model.tally[_SENIORS_PLAN]

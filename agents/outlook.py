@@ -39,6 +39,9 @@ class Outlook(NamedTuple):
     trust: float
     information: float
     signs_weight: float
+    entry_knowledge: float
+    exit_knowledge: float
+    """How much of what they know of their risk counts when they consider joining, and leaving: 0 none, 1 all."""
     concealment: float
     hassle: float
     """What joining costs in effort and doubt, yuan per year of cover."""

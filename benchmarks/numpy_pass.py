@@ -97,14 +97,15 @@ class People:
         fits = (outlook.youngest[plan] <= self.half_months) & (self.half_months < outlook.oldest[plan])
         return np.where(fits, plan, -1)
 
-    def worth(self, plan: Ints) -> Floats:
-        """The most each would pay for a year in this plan."""
+    def worth(self, plan: Ints, knowledge: float) -> Floats:
+        """The most each would pay for a year in this plan, when this share of what they know counts."""
         outlook, where = self.outlook, (plan, self.sex, self.age)
         frailty = self.frailty / FRAILTY_UNIT
-        value = outlook.fair[where] * (1.0 - outlook.information + outlook.information * frailty)
-        value += np.where(self.signs, outlook.signs_weight * outlook.fair_signs[where], 0.0)
+        information = knowledge * outlook.information
+        value = outlook.fair[where] * (1.0 - information + information * frailty)
+        value += np.where(self.signs, knowledge * outlook.signs_weight * outlook.fair_signs[where], 0.0)
         willingness = np.exp(self.premium / LOG_UNIT) * value * outlook.trust
-        insurable = ~self.signs & ((self.body & CHRONICALLY_ILL) == 0)
+        insurable = ~(self.signs & (knowledge > 0)) & ((self.body & CHRONICALLY_ILL) == 0)
         return np.where(insurable, np.minimum(willingness, outlook.insurer[where]), willingness)
 
     def risk_units(self) -> Ints:
@@ -148,7 +149,7 @@ class NumpyCrowd(Crowd):
         """Members stay or leave."""
         outlook, plan = people.outlook, np.where(people.member, people.place - GENERAL, 0)
         u = draws(outlook.seed, luck.STAY, people.rows, outlook.period)
-        stays = accept(people.worth(plan), outlook.price[plan], outlook.stay_temperature, u)
+        stays = accept(people.worth(plan, outlook.exit_knowledge), outlook.price[plan], outlook.stay_temperature, u)
         leaves = people.member & ~stays
         np.add.at(tally[:, NOTICED], plan[people.member], 1)
         np.add.at(tally[:, LEFT_PLAN], plan[leaves], 1)
@@ -162,7 +163,7 @@ class NumpyCrowd(Crowd):
         considers = ~people.member & (chosen >= 0) & outlook.open[plan]
         price = outlook.price[plan] + outlook.hassle
         u = draws(outlook.seed, luck.JOIN, people.rows, outlook.period)
-        accepted = considers & accept(people.worth(plan), price, outlook.join_temperature, u)
+        accepted = considers & accept(people.worth(plan, outlook.entry_knowledge), price, outlook.join_temperature, u)
         u = draws(outlook.seed, luck.CONCEAL, people.rows, outlook.period)
         screening = outlook.screening[plan]
         asked = people.signs & (u < screening)

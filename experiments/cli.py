@@ -262,17 +262,18 @@ def calibrate(
     ] = None,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", help="Fit only these; may be repeated.")] = None,
     row: Annotated[list[str] | None, typer.Option("--row", help="Fit only these targets; may be repeated.")] = None,
+    recover: Annotated[int, typer.Option("--recover", min=0, help="Made records on which to test the fit.")] = 0,
 ) -> None:
     """Fit the parameters to the record up to the end of 2020."""
     from experiments import targets
-    from experiments.calibration import priors
+    from experiments.calibration import priors, recovery
     from experiments.calibration.calibrate import Plan, keep
     from experiments.calibration.calibrate import calibrate as fit
     from experiments.calibration.journal import Journal
     from experiments.calibration.journal import workers as processes
 
     base = _scenario(scenario, None, None, None).replace(expected_claims=True)
-    chosen = priors.load(priors_file or priors.PRIORS).only(parameter)
+    chosen = priors.load(priors_file or priors.PRIORS).only(parameter).without(base.differences())
     wanted = targets.only([t for t in targets.load(targets_file or targets.RECORD) if t.role == "fit"], row)
     plan = Plan(search_runs=runs, minutes=minutes, waves=waves, wave_runs=wave_runs, seed=seed)
     journal = Journal(out, base, chosen, wanted)
@@ -281,6 +282,7 @@ def calibrate(
     with _steps(console) as report, processes(workers) as pool:
         try:
             found = fit(journal, plan, pool, report)
+            again = recovery.recover(journal, found, recover, plan.set_scale, pool) if recover else None
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             console.print(f"interrupted; the same command goes on from {out}", highlight=False)
@@ -288,6 +290,13 @@ def calibrate(
     keep(found, plan, out)
     console.print(_plain_table("The rows that were fitted", found.table()))
     console.print(_plain_table("What the record can tell of each parameter", found.identifiability()))
+    if again is not None:
+        again.to_csv(out / "recovery.csv", index=False, lineterminator="\n", float_format="%.6g")
+        share = again["inside"].mean()
+        console.print(
+            f"{recover} made records: 90 % intervals hold the true value in {share:.1%} of {len(again)} cases",
+            highlight=False,
+        )
     inside = found.table()["inside"]
     console.print(
         f"{int(inside.sum())} of {len(inside)} fitted rows inside in the median; results in {out}", highlight=False

@@ -299,6 +299,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             trust=self.trust,
             information=scenario.information,
             signs_weight=scenario.signs_weight,
+            entry_knowledge=scenario.entry_knowledge,
+            exit_knowledge=scenario.exit_knowledge,
             concealment=scenario.concealment,
             hassle=scenario.joining_hassle,
             join_temperature=scenario.join_temperature,

@@ -82,6 +82,8 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     # What a person knows and decides
     information: Annotated[float, Par("how much people know of their own risk", "0 none, 1 all", 0, 1)] = 0.723
     signs_weight: Annotated[float, Par("share of the risk in warning signs that people perceive", "share", 0, 1)] = 0.5
+    entry_knowledge: Annotated[float, Par("share of it that counts when they consider joining", "share", 0, 1)] = 1.0
+    exit_knowledge: Annotated[float, Par("share of it that counts when they consider leaving", "share", 0, 1)] = 1.0
     join_temperature: Annotated[float, Par("noise of the choice to join (0: cut-off rule)", "ln price", 0, 5)] = 0.676
     stay_temperature: Annotated[float, Par("noise of the choice to stay (0: cut-off rule)", "ln price", 0, 5)] = 0.509
     concealment: Annotated[float, Par("people with signs who conceal them when asked", "share", 0, 1)] = 0.1

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.calibration import posterior
+from experiments.calibration.emulator import Emulator
 from experiments.calibration.journal import Journal, write
 from experiments.calibration.misfit import Rows, misfit
 from experiments.calibration.priors import Priors
@@ -57,6 +58,7 @@ class Fit:
     """Standard deviation of each row between runs with different seeds, in half bands, shape (rows,)."""
     chain: NDArray[np.float64]
     """A larger sample of the emulated posterior, shape (sample, parameters)."""
+    emulator: Emulator
 
     def parameters(self) -> pd.DataFrame:
         """The acceptable set, one row a parameter set, best first."""
@@ -140,7 +142,7 @@ def calibrate(
     final = journal.simulate("set", chosen, plan.set_scale, seeds, pool)
     progress("set", len(chosen), len(chosen), float(np.median(misfit(rows.standardise(final), noise))))
     kept = journal.batch("set")
-    return Fit(journal.priors, rows, chosen if kept is None else kept[0], final, noise, found.points)
+    return Fit(journal.priors, rows, chosen if kept is None else kept[0], final, noise, found.points, found.emulator)
 
 
 def keep(fit: Fit, plan: Plan, folder: Path) -> None:

@@ -33,8 +33,17 @@ class Posterior:
     emulator: emulator.Emulator
 
 
-def walk(model: emulator.Emulator, start: NDArray[np.float64], number: int, seed: int) -> NDArray[np.float64]:
-    """A sample of the emulated posterior, shape (number, parameters); the walkers begin around `start`."""
+def walk(
+    model: emulator.Emulator,
+    start: NDArray[np.float64],
+    number: int,
+    seed: int,
+    *further: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """A sample of the emulated posterior, shape (number, parameters); the walkers begin around `start`.
+
+    `further` are records beside the published one, as distances from it in half bands, shape (rows,) each.
+    """
     dimension = start.shape[1]
     generator = np.random.default_rng(seed)
     walkers = 4 * dimension
@@ -45,7 +54,8 @@ def walk(model: emulator.Emulator, start: NDArray[np.float64], number: int, seed
         within = ((points > 0) & (points < 1)).all(axis=1)
         value = np.full(len(points), -np.inf)
         if within.any():
-            value[within] = -misfit(model.distances(points[within]), model.error)
+            distances = model.distances(points[within])
+            value[within] = -sum(misfit(distances - record, model.error) for record in (0.0, *further))
         return value
 
     moves = [(emcee.moves.DEMove(), 0.7), (emcee.moves.DESnookerMove(), 0.1), (emcee.moves.StretchMove(), 0.2)]

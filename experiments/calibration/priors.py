@@ -5,7 +5,7 @@ of all fitted parameters.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,12 @@ class Priors:
             tuple(prior for prior in self.fitted if prior.name in names),
             {name: other for name, other in self.tied.items() if other in names},
         )
+
+    def without(self, names: Collection[str]) -> "Priors":
+        """The priors of the parameters that a scenario does not fix itself."""
+        fitted = tuple(prior for prior in self.fitted if prior.name not in names)
+        left = {prior.name for prior in fitted}
+        return Priors(fitted, {name: to for name, to in self.tied.items() if name not in names and to in left})
 
     def parameters(self, point: NDArray[np.float64]) -> dict[str, float]:
         """The parameters at a point of the unit cube, tied ones included."""

@@ -1,0 +1,37 @@
+"""Can the calibration find what it should? Records made with known parameters, and whether they are found again.
+
+Parameters are drawn from the fitted posterior, simulated, and blurred as the published record is held to be. Given the
+published record and the made one together, a 90 % interval must hold the true value in 90 % of cases: simulation-based
+calibration around the posterior (Talts et al. 2018; there with the prior in its place).
+"""
+
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import pandas as pd
+
+from experiments.calibration.calibrate import INTERVAL, Fit
+from experiments.calibration.journal import Journal
+from experiments.calibration.misfit import FREEDOM, WITHIN
+from experiments.calibration.posterior import walk
+
+SEED = 600_000
+"""First seed of the runs with known parameters."""
+SAMPLE = 2_000
+
+
+def recover(journal: Journal, fit: Fit, truths: int, scale: float, pool: ProcessPoolExecutor) -> pd.DataFrame:
+    """One line a parameter and truth: the true quantile of the prior, the interval found, and whether it holds it."""
+    generator = np.random.default_rng(SEED)
+    true = fit.chain[generator.choice(len(fit.chain), truths, replace=False)]
+    simulated = journal.simulate("recovery", true, scale, range(SEED, SEED + truths), pool)
+    blur = generator.standard_t(FREEDOM, (truths, len(fit.rows.targets))) / WITHIN
+    records = fit.rows.standardise(simulated) + blur
+    lines = []
+    for number, (point, record) in enumerate(zip(true, records, strict=True)):
+        sample = walk(fit.emulator, fit.chain, SAMPLE, SEED + number, record)
+        low, high = np.quantile(sample, INTERVAL, axis=0)
+        for column, name in enumerate(fit.priors.names):
+            inside = low[column] <= point[column] <= high[column]
+            lines.append((number, name, point[column], low[column], high[column], inside))
+    return pd.DataFrame(lines, columns=["truth", "parameter", "true", "low", "high", "inside"])
