@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from agents.compiled import compiled
 from agents.desk import STRETCH
 from agents.population import PLACE_MASK, Columns
+from agents.prefetch import prefetch
 
+CHUNK = 256
+"""Rows compared between two requests for memory."""
+AHEAD = 1_024
+"""Rows ahead of the comparison for which memory is asked: the machine's own guess stops at each page of 4 KiB."""
+STATUS_LINE, CLOCK_LINE = 64, 16
+"""Rows in a cache line of each column."""
 _BYTE_OF_LOWEST_MARK = np.uint64(sum(byte << (61 - 8 * byte) for byte in range(8)))
 """A word with one mark, in byte i, times this, shows i in its highest three bits."""
 
@@ -56,7 +63,13 @@ def _mark_due(status: np.ndarray, clock: np.ndarray, readings: np.ndarray, due: 
 def find_due(columns: Columns, first: int, last: int, readings: np.ndarray, marks: Marks, rows: np.ndarray) -> int:
     """List those of a stretch whose time has come in `rows`, in order; returns how many they are."""
     marks.due[last - first :] = 0
-    _mark_due(columns.status[first:last], columns.clock[first:last], readings, marks.due)
+    for start in range(first, last, CHUNK):
+        end = min(last, start + CHUNK)
+        for row in range(start, end, STATUS_LINE):
+            prefetch(columns.status, row + AHEAD)
+        for row in range(start, end, CLOCK_LINE):
+            prefetch(columns.clock, row + AHEAD)
+        _mark_due(columns.status[start:end], columns.clock[start:end], readings, marks.due[start - first :])
     # Which words have a mark cannot be foreseen, so no jump depends on it.
     number = 0
     for word in range(marks.words.size):
