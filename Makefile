@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 READY := $(VENV)/.ready
 
-.PHONY: help setup reproduce test test-slow test-browser lint docs scales bench bench-guard lock clean
+.PHONY: help setup reproduce test test-slow test-browser lint docs calibrate scales bench bench-guard lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -40,6 +40,9 @@ lint: setup  ## ruff, mypy and import-linter
 
 docs: setup  ## write the generated tables of docs/
 	$(BIN)/python -m experiments.documentation
+
+calibrate: setup  ## fit the parameters to the record to the end of 2020, from nothing (an hour on two cores)
+	$(BIN)/mutualaid calibrate
 
 scales: setup  ## does scale change the answer? into docs/scales.md (ten minutes)
 	$(BIN)/python -m benchmarks.scales

@@ -225,10 +225,10 @@ def run(
     seed: SeedOption = None,
     set_: SetOption = None,
     out: OutOption = Path("out/run"),
+    picture: Annotated[bool, typer.Option("--picture", help="Also draw history.png, which takes a second.")] = False,
 ) -> None:
     """Simulate a scenario, without the record."""
     chosen = _scenario(scenario, scale, seed, set_)
-    from experiments import figures
     from experiments.output import OutputFolder
 
     console = _console()
@@ -236,7 +236,9 @@ def run(
         result = _simulate(chosen, console)
         folder.table("history.csv", result.history)
         folder.json("run.json", result.summary(scenario))
-        if result.history.size:
+        if picture and result.history.size:
+            from experiments import figures
+
             title = f"{scenario} scenario, 1:{chosen.scale:g}, seed {chosen.seed}"
             folder.picture("history.png", figures.history_figure(result.history, None, title))
     _closing_words(result, out, console)

@@ -5,12 +5,14 @@ import shutil
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from model.errors import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class OutputError(UserError):
@@ -70,6 +72,6 @@ class OutputFolder:
         """Write a JSON file."""
         (self._staging / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    def picture(self, name: str, figure: Figure) -> None:
+    def picture(self, name: str, figure: "Figure") -> None:
         """Write a picture as PNG, without a time stamp."""
         figure.savefig(self._staging / name, dpi=120, metadata={"Software": None})

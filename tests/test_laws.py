@@ -200,6 +200,16 @@ def test_with_information_the_frail_stay():
     assert difference > 10 * error
 
 
+@pytest.mark.parametrize("blind", [("entry_knowledge",), ("exit_knowledge",), ("entry_knowledge", "exit_knowledge")])
+def test_knowledge_that_does_not_count_selects_nobody(blind):
+    # One door is enough for selection; when neither looks at one's own risk, there is none (five standard errors).
+    model = MutualAidModel(Scenario(**(BLIND | {"information": 1.0} | dict.fromkeys(blind, 0.0))))
+    model.run()
+    difference, error = frailty_of_members(model)
+    assert (difference > 10 * error) == (len(blind) == 1)
+    assert len(blind) == 1 or abs(difference) < 5 * error + 0.005
+
+
 def test_equal_risks_leave_nothing_to_select():
     model = MutualAidModel(Scenario(**(BLIND | {"information": 1.0, "frailty_sd": 0.0})))
     model.run()
