@@ -314,7 +314,7 @@ def validate(
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core by default.")] = None,
     out: OutOption = Path("out/validate"),
 ) -> None:
-    """Run the fitted set over 2021, which it was not fitted to, and compare with the record."""
+    """Hold the fitted set against 2021, which it has not seen."""
     from experiments import targets
     from experiments.calibration import ensemble, validation
     from experiments.output import OutputFolder
