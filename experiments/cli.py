@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 USER_ERROR = 2
 INTERRUPTED = 130
+PRINTED = ["id", "published", "low", "high", "q05", "median", "q95", "held", "crps", "crps_last", "crps_trend"]
+"""Columns of the held-out test on the screen; the file has all."""
 BANDS_SETS, BANDS_SCALE = 100, "1000"
 """Parameter sets, and real people per row, of the bands."""
 
@@ -138,13 +140,16 @@ def _steps(console: Console) -> Iterator[Callable[[str, int, int, float], None]]
 
 def _plain_table(title: str, frame: Any) -> Any:
     """A data frame as a printed table."""
+    from pandas.api.types import is_numeric_dtype
     from rich.table import Table
 
     from experiments.reproduce import cell
 
     table = Table(title=title, title_justify="left")
     for name in frame:
-        table.add_column(str(name).replace("_", " "), justify="left" if frame[name].dtype == object else "right")
+        table.add_column(
+            str(name).replace("_", " "), justify="right" if is_numeric_dtype(frame[name]) else "left", no_wrap=True
+        )
     for row in frame.itertuples(index=False):
         table.add_row(*[cell(value) for value in row])
     return table
@@ -325,9 +330,7 @@ def validate(
         report = validation.report(record, ensemble.read_off(runs, record))
         folder.table("validation.csv", report)
     console = _console()
-    console.print(
-        _plain_table("The record beside the fitted set: failing rows first", report.drop(columns=["q25", "q75"]))
-    )
+    console.print(_plain_table("The record beside the fitted set: failing rows first", report[PRINTED]))
     for line in validation.summary(report):
         console.print(line, highlight=False)
     console.print(f"results in {out}", highlight=False)

@@ -164,10 +164,10 @@ def test_a_folder_without_permission_cannot_be_written(typed, monkeypatch):
 
 
 def test_earlier_results_stay_when_a_run_fails(typed, tmp_path, monkeypatch):
-    typed("run", *SMALL, "--out", "results")
+    typed("run", *SMALL, "--picture", "--out", "results")
     before = {file.name: file.read_bytes() for file in (tmp_path / "results").iterdir()}
     monkeypatch.setattr("experiments.figures.history_figure", lambda *_: 1 / 0)
-    monkeypatch.setattr(sys, "argv", ["mutualaid", "run", *SMALL, "--seed", "9", "--out", "results"])
+    monkeypatch.setattr(sys, "argv", ["mutualaid", "run", *SMALL, "--picture", "--seed", "9", "--out", "results"])
     with pytest.raises(ZeroDivisionError):
         cli.main()
     assert {file.name: file.read_bytes() for file in (tmp_path / "results").iterdir()} == before

@@ -65,8 +65,8 @@ def report(targets: list[Target], simulated: NDArray[np.float64]) -> pd.DataFram
     """
     naive = naive_forecasts(targets).set_index("id")
     lines = []
-    for column, target in enumerate(targets):
-        values = simulated[:, column]
+    for position, target in enumerate(targets):
+        values = simulated[:, position]
         found = {name: float(np.quantile(values, p)) for name, p in QUANTILES.items()}
         inside, covered = target.inside(found["median"]), found["q05"] <= target.value <= found["q95"]
         line = {
@@ -84,9 +84,9 @@ def report(targets: list[Target], simulated: NDArray[np.float64]) -> pd.DataFram
         }
         if target.role == "validate":
             line["crps"] = crps(values, target.value) / target.value
-            for name in ("last_value", "trend"):
+            for name, column in (("crps_last", "last_value"), ("crps_trend", "trend")):
                 known = target.id in naive.index
-                line[f"crps_{name}"] = abs(naive.at[target.id, name] / target.value - 1) if known else np.nan
+                line[name] = abs(naive.at[target.id, column] / target.value - 1) if known else np.nan
         lines.append(line)
     table = pd.DataFrame(lines)
     rank = 2 * (table["role"] != "validate") + table["held"].astype(int)
@@ -105,7 +105,7 @@ def summary(table: pd.DataFrame) -> list[str]:
     ahead = table[table["role"] == "validate"]
     scores = ", ".join(
         f"{name} {ahead[column].mean():.3f}"
-        for name, column in (("model", "crps"), ("last value", "crps_last_value"), ("trend of 2020", "crps_trend"))
+        for name, column in (("model", "crps"), ("last value", "crps_last"), ("trend of 2020", "crps_trend"))
     )
     lines.append(f"score over validate rows (CRPS as a share of the published value; less is better): {scores}")
     return lines
