@@ -35,7 +35,7 @@ def history_figure(history: pd.DataFrame, targets: pd.DataFrame | None, title: s
     # Margins by hand: to work them out takes Matplotlib as long as all the drawing.
     figure = Figure(figsize=(11, 12))
     axes: Sequence[Axes] = figure.subplots(4, 1, sharex=True, height_ratios=[3, 2.6, 2.6, 2.6])
-    figure.subplots_adjust(left=0.075, right=0.985, bottom=0.105, top=0.925, hspace=0.14)
+    figure.subplots_adjust(left=0.085, right=0.985, bottom=0.105, top=0.925, hspace=0.14)
     figure.suptitle(title, fontsize=13, y=0.985)
     middle = history[history["probability"] == 0.5] if "probability" in history else history
     days = pd.to_datetime(middle["date"])
@@ -48,7 +48,8 @@ def history_figure(history: pd.DataFrame, targets: pd.DataFrame | None, title: s
     axes[1].set_title("Share: general and chronic plan", loc="left", fontsize=10)
     _draw(axes[2], wide["share_yuan"][["seniors"]], targets, "share", "yuan per member\nand settlement")
     axes[2].set_title("Share: seniors' plan", loc="left", fontsize=10)
-    _draw(axes[3], wide["recipients"], targets, "recipients", "people per settlement")
+    each = wide["recipients"].drop(columns="all", errors="ignore")
+    _draw(axes[3], each, targets, "recipients", "people per settlement")
     axes[3].set_title("Recipients of aid", loc="left", fontsize=10)
     if "probability" in history:
         _shade(axes[0], history, "members", ("all", "general", "seniors", "chronic"), 1e-6)

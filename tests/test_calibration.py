@@ -202,3 +202,21 @@ def test_a_set_with_an_unknown_column_is_refused(tmp_path):
     file.write_text("salience,saliense\n0.1,0.1\n", encoding="utf-8")
     with pytest.raises(ensemble.SetError, match="column 'saliense'"):
         ensemble.load(file)
+
+
+def test_the_sets_that_ship_are_within_their_priors_and_run_over_2021():
+    sets = ensemble.load()
+    chosen = priors.load()
+    assert len(sets) >= 100
+    points = np.array([chosen.point(values) for values in sets])
+    assert ((points >= 0) & (points <= 1)).all()
+    base = Scenario(expected_claims=True, scale=200_000)
+    with workers(1) as pool:
+        runs = ensemble.histories(base, sets[:3], pool)
+    assert [history["period"].iloc[-1] for history in runs] == ["2022-01-P2"] * 3
+    quantiles = ensemble.bands(runs, (0.0, 1.0))
+    wide = quantiles.pivot(index=["date", "plan"], columns="probability", values="members")
+    assert (wide[0.0] <= wide[1.0]).all()
+    report = validation.report(targets.load(), ensemble.read_off(runs, targets.load()))
+    assert len(report) == 50
+    assert len(validation.summary(report)) == 4
