@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from experiments import targets
-from experiments.calibration import emulator, ensemble, priors, validation
+from experiments.calibration import emulator, ensemble, priors, recovery, validation
 from experiments.calibration.calibrate import Plan, calibrate, keep
 from experiments.calibration.journal import Journal, JournalError, workers
 from experiments.calibration.misfit import Rows, misfit
@@ -152,6 +152,7 @@ class TestJournal:
 
         monkeypatch.setattr(posterior, "STEPS", 40)
         monkeypatch.setattr(posterior, "BURN_IN", 20)
+        monkeypatch.setattr(recovery, "SAMPLE", 100)
 
     def run(self, folder):
         with workers(1) as pool:
@@ -175,6 +176,14 @@ class TestJournal:
         assert sorted(provenance["fitted"]) == sorted(self.names)
         identifiability = whole.identifiability()
         assert list(identifiability["parameter"].sort_values()) == sorted(self.names)
+
+    def test_made_records_give_an_interval_for_every_parameter(self, tmp_path):
+        fit = self.run(tmp_path)
+        with workers(1) as pool:
+            found = recovery.recover(self.journal(tmp_path), fit, 2, self.plan.set_scale, pool)
+        assert found["parameter"].to_list() == fit.priors.names * 2
+        assert (found["inside"] == found["true"].between(found["low"], found["high"])).all()
+        assert (found["low"] < found["high"]).all()
 
     def test_another_calibration_is_refused_and_the_finished_work_kept(self, tmp_path):
         self.journal(tmp_path)
