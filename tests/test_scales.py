@@ -19,6 +19,6 @@ def test_one_row_for_a_thousand_and_for_ten_thousand_people_say_the_same(runs):
     assert (ttest_ind(*runs, equal_var=False).pvalue > ERROR_RATE / 6).all()
 
 
-def test_the_test_could_tell_a_change_of_a_quarter(runs):
+def test_the_test_could_tell_a_change_of_a_third(runs):
     standard_error = np.sqrt(sum(some.var(axis=0, ddof=1) / len(some) for some in runs))
-    assert (standard_error / runs[0].mean(axis=0) < 0.25 / 4).all()
+    assert (standard_error / runs[0].mean(axis=0) < 1 / 3 / 4).all()
