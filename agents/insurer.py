@@ -14,13 +14,15 @@ from agents import luck, rules
 from agents.compiled import compiled
 from agents.desk import STRETCH, Desk, choose, empty_desk
 from agents.outlook import Outlook
-from agents.population import FRAILTY_UNIT, GENERAL, MALE, PLACE_MASK, SIGNS, Columns, from_log, is_member
+from agents.population import FRAILTY_UNIT, GENERAL, MALE, PLACE_MASK, PLAN_NAMES, SIGNS, Columns, from_log, is_member
 from agents.threads import over_blocks
 
 
 @compiled
-def _take_over(columns: Columns, first: int, last: int, outlook: Outlook, loading: float, desk: Desk) -> int:
-    """How many of these rows are members who accept the replacement at (1 + loading) times the fair price."""
+def _take_over(
+    columns: Columns, first: int, last: int, outlook: Outlook, loading: float, desk: Desk, taken: np.ndarray
+) -> None:
+    """Count in `taken`, by plan, the members among these rows who accept (1 + loading) times the fair price."""
     members = 0
     for row in range(first, last):
         place = columns.status[row] & PLACE_MASK
@@ -39,10 +41,9 @@ def _take_over(columns: Columns, first: int, last: int, outlook: Outlook, loadin
             desk.price[members] = (1.0 + loading) * outlook.fair[where]
             members += 1
     choose(desk, members, luck.TAKEOVER, outlook.join_temperature, outlook.seed, outlook.period)
-    taken = 0
     for k in range(members):
-        taken += 1 if desk.accepts[k] else 0
-    return taken
+        if desk.accepts[k]:
+            taken[(columns.status[desk.row[k]] & PLACE_MASK) - GENERAL] += 1
 
 
 class Insurer(mesa.Agent):  # type: ignore[misc]
@@ -54,24 +55,22 @@ class Insurer(mesa.Agent):  # type: ignore[misc]
     def __init__(self, model: Any) -> None:
         super().__init__(model)
         self.loading = float(model.scenario.insurer_loading)
-        self.taken_over = 0
-        """Real people who moved to the replacement at the closing."""
 
     def premiums(self, fair: NDArray[np.float64]) -> NDArray[np.float64]:
         """Yearly premium for the cover of each plan, for people of average risk, yuan; same shape as `fair`."""
         return (1 + self.loading) * fair
 
-    def take_over(self, outlook: Outlook, loading: float) -> int:
-        """Offer the replacement to every member: no health check, no wait. Returns real people."""
+    def take_over(self, outlook: Outlook, loading: float) -> NDArray[np.int64]:
+        """Offer the replacement to every member: no health check, no wait. Returns rows by plan, shape (plans,)."""
         people = self.model.population
-        taken: list[int] = []
+        parts: list[NDArray[np.int64]] = []
 
         def offer(first: int, last: int, _: int) -> None:
             desk = empty_desk()
+            taken = np.zeros(len(PLAN_NAMES), dtype=np.int64)
             for start in range(first, last, STRETCH):
-                end = min(last, start + STRETCH)
-                taken.append(_take_over(people.columns, start, end, outlook, loading, desk))
+                _take_over(people.columns, start, min(last, start + STRETCH), outlook, loading, desk, taken)
+            parts.append(taken)
 
         over_blocks(len(people), offer)
-        self.taken_over = round(sum(taken) * people.scale)
-        return self.taken_over
+        return np.sum(parts, axis=0)

@@ -143,6 +143,6 @@ class Platform(mesa.Agent):  # type: ignore[misc]
 
     def close(self, period: int) -> int:
         """Pay what is due for all claims under way, from the platform's own money; returns fen."""
-        owed = round(float(self.docket.owed) * FEN)
+        owed = round(float(self.docket.owed.sum()) * FEN)
         self.ledger.transfer(period, "platform", "patients", owed, "aid after the closing")
         return owed

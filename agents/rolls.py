@@ -70,14 +70,3 @@ def members_of_plan(rolls: np.ndarray, plan: int) -> np.ndarray:
     """All members of a plan, waiting or covered, shape (2, 1440, 3)."""
     standings = rolls[COVERED:].reshape(-1, STANDINGS, *rolls.shape[1:])
     return np.asarray(standings[:, 2 * plan : 2 * plan + 2].sum(axis=(0, 1)))
-
-
-def covered_of_plan(rolls: np.ndarray, plan: int) -> np.ndarray:
-    """Those covered, honest and concealing apart, shape (2, 2, 1440, 3)."""
-    return rolls[COVERED + 2 * plan : COVERED + 2 * plan + 2]
-
-
-def waiting_of_plan(rolls: np.ndarray, plan: int) -> np.ndarray:
-    """Those in their waiting period, honest and concealing apart, shape (2, 2, 1440, 3)."""
-    standings = rolls[WAITING:].reshape(-1, STANDINGS, *rolls.shape[1:])
-    return np.asarray(standings[:, 2 * plan : 2 * plan + 2].sum(axis=0))

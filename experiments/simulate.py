@@ -40,7 +40,7 @@ class Run:
             "finished": self.finished,
             "changed": scenario.differences(),
             "parameters": scenario.values(),
-            "insured_after_closing": self.model.insurer.taken_over,
+            "insured_after_closing": int(self.history["taken_over"].sum()),
             "aid_after_closing_yuan": self.model.ledger.total("aid after the closing") / 100,
             "wall_s": round(self.wall_s, 3),
             "setup_s": round(self.setup_s, 3),

@@ -143,8 +143,11 @@ def _first_day(text: str) -> date:
 
 def _of_period(record: Record, target: Target, name: str) -> float:
     if target.when.endswith("first"):
-        shares = _between(record.series(target.plan, name), *_months(target.when.removesuffix("-first")))
-        return float(shares[shares > 0].iloc[0]) if (shares > 0).any() else math.nan
+        # With expected claims the very first settlements share a fraction of one.
+        year = _months(target.when.removesuffix("-first"))
+        values = _between(record.series(target.plan, name), *year)
+        settled = _between(record.series(target.plan, "recipients"), *year) >= 1
+        return float(values[settled].iloc[0]) if settled.any() else math.nan
     if re.fullmatch(r"\d{4}-\d\d-P[12]", target.when):
         day = calendar.published(calendar.parse_label(target.when)).isoformat()
         return float(record.series(target.plan, name).get(day, math.nan))

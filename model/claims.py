@@ -15,7 +15,7 @@ from agents import luck, rules
 from agents.compiled import compiled
 from agents.crowd import Illness
 from agents.population import FRAILTY_UNIT, MALE, PLAN_NAMES, Columns
-from agents.rolls import WELL_FRAILTY, WITH_SIGNS, covered_of_plan, waiting_of_plan
+from agents.rolls import COVERED, STANDINGS, WAITING, WELL_FRAILTY, WITH_SIGNS
 from model.health import ACCIDENT, Health
 
 LONGEST_LAG = 12
@@ -128,6 +128,34 @@ def sampled_cases(columns: Columns, ill: Illness, health: Health, terms: Terms) 
     return cases.only(slice(filed))
 
 
+@compiled
+def _expected_claims(
+    rolls: np.ndarray,
+    standing: int,
+    accidents: bool,
+    well: np.ndarray,
+    with_signs: np.ndarray,
+    kinds: np.ndarray,
+    ill: np.ndarray,
+) -> None:
+    """Add this period's covered illnesses to `ill`, by birth month and kind, shape (1440, 5), in rows.
+
+    Of those in their waiting period, only accidents are covered, if the plan covers them at all.
+    """
+    for roll in range(COVERED + standing, rolls.shape[0] if accidents else WAITING, STANDINGS):
+        for sex in range(rolls.shape[1]):
+            for month in range(rolls.shape[2]):
+                frailty, alarmed = rolls[roll, sex, month, WELL_FRAILTY], rolls[roll, sex, month, WITH_SIGNS]
+                if frailty == 0 and alarmed == 0:
+                    continue
+                expected = well[sex, month] * frailty + with_signs[sex, month] * alarmed
+                if roll < WAITING:
+                    for kind in range(kinds.shape[2]):
+                        ill[month, kind] += expected * kinds[sex, month, kind]
+                else:
+                    ill[month, ACCIDENT] += expected * kinds[sex, month, ACCIDENT]
+
+
 def expected_cases(rolls: NDArray[np.int64], health: Health, terms: Terms) -> Cases:
     """The claims to be expected this period from all who are covered, spread over their lags.
 
@@ -144,18 +172,16 @@ def expected_cases(rolls: NDArray[np.int64], health: Health, terms: Terms) -> Ca
     for plan in range(len(PLAN_NAMES)):
         levels, level_of = np.unique(terms.benefits[plan], return_inverse=True)
         level = level_of.reshape(terms.benefits[plan].shape)[ages].ravel()
+        accidents = bool(terms.benefits[plan, :, ACCIDENT].any())
         for concealed in range(2):
-            covered, waiting = (of_plan(rolls, plan)[concealed] for of_plan in (covered_of_plan, waiting_of_plan))
-            if not (covered.any() or waiting.any()):
-                continue
-            ill = well * covered[..., WELL_FRAILTY] + with_signs * covered[..., WITH_SIGNS]
-            claims = np.einsum("sm,smk->mk", ill, kinds)
-            ill = well * waiting[..., WELL_FRAILTY] + with_signs * waiting[..., WITH_SIGNS]
-            claims[:, ACCIDENT] += np.einsum("sm,sm->m", ill, kinds[..., ACCIDENT])
+            claims = np.zeros((ages.size, kinds.shape[2]))
+            _expected_claims(rolls, 2 * plan + concealed, accidents, well, with_signs, kinds, claims)
             claims *= terms.scale * terms.filing_share[plan]
             number = np.bincount(level, claims.ravel(), levels.size)
             years = np.bincount(level, (claims * half_months[:, np.newaxis] / 24).ravel(), levels.size)
             paid = (levels > 0) & (number > 0)
+            if not paid.any():
+                continue
             chance = rules.refused_share(bool(concealed), terms.detection, terms.terms_refusal)
             age = years[paid] / number[paid]
             for refused, share in ((False, 1 - chance), (True, chance)):
@@ -194,9 +220,10 @@ class Docket:
         self.waiting = NO_CASES
 
     @property
-    def owed(self) -> float:
-        """Yuan of aid that the cases under way will be granted."""
-        return float(sum(c.benefit[~c.refused] @ c.people[~c.refused] for c in (self.diagnosed, self.waiting)))
+    def owed(self) -> NDArray[np.float64]:
+        """Yuan of aid that the cases under way will be granted, shape (plans,)."""
+        cases = join(self.diagnosed, self.waiting)
+        return np.bincount(cases.plan, cases.benefit * cases.people * ~cases.refused, len(PLAN_NAMES))
 
     def enter(self, cases: Cases) -> None:
         """Take in new diagnoses."""

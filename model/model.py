@@ -103,6 +103,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.readings = np.zeros(len(PLACES))
         self.records: list[dict[str, Any]] = []
         self.tally = np.zeros((PLANS, TALLIES), dtype=np.int64)
+        self.taken_over = np.zeros(PLANS, dtype=np.int64)
         self.diagnosed: list[tuple[int, int, int, bool]] = []
         self._period = 0
         self.outlook = self._look_around()
@@ -214,15 +215,17 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         if reviewed > 0:
             lost += self.scenario.refusal_impact * self.decided.people[self.decided.refused].sum() / reviewed
         self.trust += self.scenario.trust_recovery * (1 - self.trust) - self.trust * min(lost, 1.0)
+        self.taken_over[:] = 0
         self.closing |= self.regulator.orders_closing(event.kind for event in events)
         if self.closing and self._period == calendar.PERIODS - 1:
             self.platform.close(self._period)
-            self.insurer.take_over(self.outlook, self.scenario.takeover_loading)
+            self.taken_over = self.insurer.take_over(self.outlook, self.scenario.takeover_loading)
 
     def _record(self) -> None:
         """Write down every measure."""
+        owed = self.docket.owed
         for plan in range(PLANS):
-            self.records.append(record.row_of(self, plan))
+            self.records.append(record.row_of(self, plan, float(owed[plan])))
         self.datacollector.collect(self)
 
     # What the phases need.

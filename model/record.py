@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PLANS = len(PLAN_NAMES)
 
 
-def row_of(model: "MutualAidModel", plan: int) -> dict[str, Any]:
+def row_of(model: "MutualAidModel", plan: int, owed_yuan: float) -> dict[str, Any]:
     """Every measure of one plan in the period that ends now, with its period, date and plan."""
     period = model.period
     half_month = calendar.half_month(period)
@@ -61,12 +61,14 @@ def row_of(model: "MutualAidModel", plan: int) -> dict[str, Any]:
         "date": calendar.published(period).isoformat(),
         "plan": terms.name,
         "members": settlement.members,
+        "nonmembers": round(measures.people(outside) * model.population.scale),
         "joined": flow(JOINED),
         "transferred_in": flow(TRANSFERRED_IN),
         "left": flow(LEFT_PLAN),
         "aged_out": flow(AGED_OUT),
         "ill": flow(ILL),
         "died": flow(DIED),
+        "taken_over": round(int(model.taken_over[plan]) * model.population.scale),
         "turned_away": flow(TURNED_AWAY),
         "considered": flow(CONSIDERED),
         "noticed": flow(NOTICED),
@@ -75,6 +77,7 @@ def row_of(model: "MutualAidModel", plan: int) -> dict[str, Any]:
         "claims_waiting": claims(model.docket.waiting),
         "recipients": recipients,
         "aid_yuan": settlement.aid / FEN,
+        "owed_yuan": owed_yuan,
         "fee_yuan": settlement.fee / FEN,
         "collected_yuan": (settlement.collected - waived) / FEN,
         "platform_yuan": (settlement.subsidy + waived) / FEN,

@@ -33,7 +33,8 @@ def test_a_point_of_the_cube_and_its_parameters_belong_together():
     chosen = priors.load()
     point = np.random.default_rng(1).uniform(0.01, 0.99, len(chosen.fitted))
     parameters = chosen.parameters(point)
-    assert chosen.point(parameters) == pytest.approx(point, abs=1e-6)
+    again = chosen.parameters(chosen.point(parameters))
+    assert again == pytest.approx(parameters, rel=1e-6)
     assert parameters["rival_closure_impact"] == parameters["scandal_impact"]
     Scenario(**parameters)
 
@@ -95,12 +96,12 @@ def test_misfit_grows_with_distance_and_shrinks_with_noise():
     assert misfit(np.array([1000.0])) - misfit(np.array([10.0])) == pytest.approx(5 * np.log(100), rel=0.01)
 
 
-def test_the_emulator_finds_a_quadratic_and_says_how_wrong_it_is():
+def test_the_emulator_finds_a_smooth_function_and_says_how_wrong_it_is():
     generator = np.random.default_rng(2)
     points = generator.random((400, 5))
     exact = np.stack([points[:, 0] ** 2 + points[:, 1] * points[:, 2], 3 * points[:, 3] - 1], axis=1)
     model = emulator.fit(points, exact + 0.05 * generator.standard_normal(exact.shape))
-    assert np.abs(model.distances(points) - exact).max() < 0.05
+    assert np.abs(model.distances(points) - exact).max() < 0.1
     assert model.error == pytest.approx(0.05, rel=0.2)
 
 
@@ -137,7 +138,7 @@ class TestJournal:
 
     names = ("filing_share", "launch_advertising")
     rows = ("general_share_2020", "general_members_2018-12-31", "recipients_2020")
-    plan = Plan(search_runs=20, waves=1, wave_runs=12, set_size=6, scale=1e6, set_scale=1e6)
+    plan = Plan(search_runs=20, waves=1, wave_runs=12, set_size=6, scale=1e6)
 
     def journal(self, folder, seed=1, rows=rows):
         chosen = priors.load().only(self.names)
@@ -180,7 +181,7 @@ class TestJournal:
     def test_made_records_give_an_interval_for_every_parameter(self, tmp_path):
         fit = self.run(tmp_path)
         with workers(1) as pool:
-            found = recovery.recover(self.journal(tmp_path), fit, 2, self.plan.set_scale, pool)
+            found = recovery.recover(self.journal(tmp_path), fit, 2, self.plan.scale, pool)
         assert found["parameter"].to_list() == fit.priors.names * 2
         assert (found["inside"] == found["true"].between(found["low"], found["high"])).all()
         assert (found["low"] < found["high"]).all()

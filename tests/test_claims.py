@@ -77,4 +77,4 @@ def test_expected_claims_of_one_period_share_the_capacity_that_is_left():
 def test_what_is_owed_leaves_refusals_out():
     docket = Docket(seed=1)
     docket.enter(cases([1, 2], [2, 3])._replace(refused=np.array([False, True])))
-    assert docket.owed == 200_000
+    assert docket.owed.tolist() == [200_000, 0, 0]

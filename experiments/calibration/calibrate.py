@@ -37,10 +37,9 @@ class Plan:
     waves: int = 4
     wave_runs: int = 800
     set_size: int = 200
-    scale: float = 5_000
-    """Real people per row in search and waves."""
-    set_scale: float = 1_000
-    """The same for noise and the acceptable set."""
+    """Parameter sets kept: of the draws from the posterior, those whose own simulation is closest."""
+    scale: float = 1_000
+    """Real people per row."""
     seed: int = 1
 
 
@@ -51,7 +50,7 @@ class Fit:
     priors: Priors
     rows: Rows
     points: NDArray[np.float64]
-    """The acceptable set in the prior's cube, shape (set, parameters)."""
+    """The acceptable set in the prior's cube, best first, shape (set, parameters)."""
     simulated: NDArray[np.float64]
     """What each of them says of the rows, shape (set, rows)."""
     noise: NDArray[np.float64]
@@ -62,8 +61,7 @@ class Fit:
 
     def parameters(self) -> pd.DataFrame:
         """The acceptable set, one row a parameter set, best first."""
-        order = np.argsort(misfit(self.rows.standardise(self.simulated), self.noise), kind="stable")
-        return pd.DataFrame([self.priors.parameters(self.points[number]) for number in order])
+        return pd.DataFrame([self.priors.parameters(point) for point in self.points])
 
     def table(self) -> pd.DataFrame:
         """One line a target: median and band of the acceptable set, noise, and whether the median is inside."""
@@ -135,14 +133,16 @@ def calibrate(
         progress=progress,
     )
     centre = np.tile(np.median(found.points, axis=0), (REPEATS, 1))
-    repeated = journal.simulate("noise", centre, plan.set_scale, range(NOISE_SEED, NOISE_SEED + REPEATS), pool)
+    repeated = journal.simulate("noise", centre, plan.scale, range(NOISE_SEED, NOISE_SEED + REPEATS), pool)
     noise = rows.standardise(repeated).std(axis=0, ddof=1)
-    chosen = found.points[: plan.set_size]
-    seeds = range(SET_SEED, SET_SEED + len(chosen))
-    final = journal.simulate("set", chosen, plan.set_scale, seeds, pool)
-    progress("set", len(chosen), len(chosen), float(np.median(misfit(rows.standardise(final), noise))))
+    seeds = range(SET_SEED, SET_SEED + len(found.points))
+    final = journal.simulate("set", found.points, plan.scale, seeds, pool)
     kept = journal.batch("set")
-    return Fit(journal.priors, rows, chosen if kept is None else kept[0], final, noise, found.points, found.emulator)
+    drawn = found.points if kept is None else kept[0]
+    misfits = misfit(rows.standardise(final), noise)
+    accepted = np.argsort(misfits, kind="stable")[: plan.set_size]
+    progress("set", len(drawn), len(drawn), float(np.median(misfits[accepted])))
+    return Fit(journal.priors, rows, drawn[accepted], final[accepted], noise, found.points, found.emulator)
 
 
 def keep(fit: Fit, plan: Plan, folder: Path) -> None:

@@ -18,10 +18,10 @@ from experiments.calibration import emulator
 from experiments.calibration.journal import Journal
 from experiments.calibration.misfit import Rows, misfit
 
-NEAREST = 3_000
+NEAREST = 2_500
 """Simulations on which an emulator is fitted: the best ones."""
-STEPS = 6_000
-BURN_IN = 3_000
+STEPS = 4_000
+BURN_IN = 2_000
 """Steps of each walker on the emulator; of them, forgotten at the beginning."""
 
 

@@ -1,0 +1,208 @@
+"""The commands `sweep`, `results` and `sensitivity`."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from experiments.console import INTERRUPTED, WorkersOption, console, plain_table, steps
+
+if TYPE_CHECKING:
+    from experiments.sweeps.engine import Progress
+    from experiments.sweeps.study import Study
+
+INCOMPLETE = 3
+"""Exit code when some runs failed or are missing."""
+MOST_LINES = 60
+"""Lines of a table on the screen; the export has all."""
+
+StudyArgument = Annotated[str, typer.Argument(help="A study that ships, by its name, or a TOML file.")]
+RetryOption = Annotated[bool, typer.Option("--retry", help="Run those again that failed.")]
+SchedulerOption = Annotated[
+    str | None, typer.Option("--scheduler", help="Address of a Dask cluster, tcp://host:port; embedded by default.")
+]
+
+
+def sweep(
+    study: StudyArgument,
+    out: Annotated[Path | None, typer.Option("--out", help="Result folder; out/sweep/STUDY by default.")] = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    shard: Annotated[str, typer.Option("--shard", help="i/n: only the i-th of n parts of the points.")] = "1/1",
+    retry: RetryOption = False,
+) -> None:
+    """Run a study: all of its runs, or those that are still missing."""
+    from experiments.sweeps.engine import Shard
+    from experiments.sweeps.study import load
+
+    chosen = load(study)
+    folder = out or Path("out/sweep") / Path(study).stem
+    failed = _run(chosen, folder, workers, scheduler, Shard.parse(shard), retry, "runs")
+    screen = console()
+    if failed:
+        screen.print(f"{failed} units failed: {folder}/failures; `--retry` runs them again", highlight=False)
+        raise typer.Exit(INCOMPLETE)
+    screen.print(f"complete; see them with: mutualaid results {folder}", highlight=False)
+
+
+def _run(
+    study: "Study",
+    folder: Path,
+    workers: int | None,
+    scheduler: str | None,
+    shard: Any,
+    retry: bool,
+    what: str,
+) -> int:
+    """Sweep with a bar; Ctrl-C leaves a folder that can be resumed, and says how."""
+    from experiments.sweeps.engine import sweep as run
+
+    last: list[Progress] = []
+    begin = time.monotonic()
+
+    def shown(report: Callable[[str, int, int, str], None]) -> Callable[["Progress"], None]:
+        def show(state: "Progress") -> None:
+            last[:] = [state]
+            rate = (state.done - state.begun) / max(time.monotonic() - begin, 1e-9)
+            report(what, state.done, state.of, f"{rate:.2f} runs/s, {state.failed} failed")
+
+        return show
+
+    with steps() as report:
+        try:
+            return run(
+                study,
+                folder,
+                workers=workers,
+                scheduler=scheduler,
+                shard=shard,
+                retry=retry,
+                progress=shown(report),
+            )
+        except KeyboardInterrupt:
+            pass
+    done, of = (last[0].done, last[0].of) if last else (0, 0)
+    console().print(
+        f"interrupted; {done} of {of} runs are kept in {folder}, and the same command goes on from there",
+        highlight=False,
+    )
+    raise typer.Exit(INTERRUPTED)
+
+
+def results(
+    folders: Annotated[list[Path], typer.Argument(help="Result folder of a sweep, or those of its shards.")],
+    export: Annotated[
+        Path | None, typer.Option("--export", help="FILE.csv or FILE.parquet for the tidy table.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="FILE.png for the summaries over the design.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Find damaged files and queue them again.")] = False,
+) -> None:
+    """Print and export the results of a sweep."""
+    from experiments.sweeps.results import Results
+
+    found = Results(*folders)
+    screen = console()
+    damaged = found.queue_damaged() if verify else []
+    for file in damaged:
+        screen.print(f"damaged, queued again: {file}", highlight=False)
+    if found.finished:
+        _print_summaries(found, screen)
+    if export is not None and found.finished:
+        found.export(export)
+        screen.print(f"the tidy table of {found.runs} runs is in {export}", highlight=False)
+    if picture is not None and found.finished:
+        from experiments.sweeps.figures import study_figure
+
+        study_figure(found).savefig(picture, dpi=110, metadata={"Software": None})
+        screen.print(f"the picture is {picture}", highlight=False)
+    for unit, what in found.failed.items():
+        screen.print(
+            f"failed: point {unit.point}, replicates {unit.first} to {unit.end - 1}: {what['what']}", highlight=False
+        )
+    screen.print(
+        f"{found.runs} runs at {len({unit.point for unit in found.finished})} of {found.design.number} points, "
+        f"{len(found.missing)} units missing, {len(found.failed)} failed; SHA-256 of the table {found.digest()}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if found.missing or found.failed:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _print_summaries(found: Any, screen: Any) -> None:
+    """Means over the replicates at each point, and whether the replicates are enough."""
+    from experiments.sweeps.summaries import SUMMARIES
+
+    verdicts = found.verdicts()
+    keys = ["point", *found.design.names]
+    means = verdicts.pivot(index=keys, columns="summary", values="mean")[list(SUMMARIES)].reset_index()
+    screen.print(plain_table(found.content["question"], means.head(MOST_LINES)))
+    if len(means) > MOST_LINES:
+        screen.print(f"and {len(means) - MOST_LINES} points more", highlight=False)
+    known = verdicts[verdicts["replicates"] > 1]
+    if known.empty:
+        screen.print("one replicate a point: how much of a figure is luck cannot be told", highlight=False)
+        return
+    lines = []
+    for name, rows in known.groupby("summary", sort=False):
+        widest = rows.loc[rows["variation"].idxmax()] if rows["variation"].notna().any() else rows.iloc[0]
+        lines.append(
+            {
+                "summary": name,
+                "points": len(rows),
+                "enough at": int(rows["enough"].sum()),
+                "replicates": f"{rows['replicates'].min()} to {rows['replicates'].max()}",
+                "median variation": rows["variation"].median(),
+                "largest variation": widest["variation"],
+                "at point": int(widest["point"]),
+            }
+        )
+    import pandas as pd
+
+    tolerance = found.content["tolerance"]
+    screen.print(
+        plain_table(f"Enough replicates? 95 % interval within +-{tolerance:.0%} of the mean", pd.DataFrame(lines))
+    )
+
+
+def sensitivity(
+    study: StudyArgument,
+    out: Annotated[Path | None, typer.Option("--out", help="Result folder; out/sensitivity/STUDY by default.")] = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
+    retry: RetryOption = False,
+) -> None:
+    """Which parameters matter: curves, Morris screening and Sobol' indices."""
+    from experiments.output import OutputFolder
+    from experiments.sweeps import sensitivity as analysis
+    from experiments.sweeps.engine import Shard
+    from experiments.sweeps.figures import sensitivity_figure
+    from experiments.sweeps.results import Results
+    from experiments.sweeps.study import load
+
+    chosen = load(study)
+    folder = out or Path("out/sensitivity") / Path(study).stem
+    screen = console()
+    for method, part in analysis.designs(chosen).items():
+        if _run(part, folder / method, workers, scheduler, Shard(), retry, method):
+            screen.print(f"some runs failed: {folder / method}/failures; `--retry` runs them again", highlight=False)
+            raise typer.Exit(INCOMPLETE)
+    each = {method: Results(folder / method) for method in analysis.METHODS}
+    curves = analysis.curves(each["one_at_a_time"])
+    screening, indices = analysis.screening(each["morris"]), analysis.indices(each["saltelli"])
+    with OutputFolder(folder) as results:
+        results.table("curves.csv", curves)
+        results.table("morris.csv", screening)
+        results.table("sobol.csv", indices)
+        results.picture("sensitivity.png", sensitivity_figure(curves, screening, indices, chosen.question))
+    if len(indices):
+        strongest = indices.sort_values(["summary", "total"], ascending=[True, False], kind="stable")
+        screen.print(
+            plain_table("Sobol' indices: shares of the variance, with half widths of 95 % intervals", strongest)
+        )
+    screen.print(analysis.verdict(indices), highlight=False, soft_wrap=True)
+    screen.print(f"results in {folder}", highlight=False)

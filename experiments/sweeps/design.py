@@ -1,0 +1,190 @@
+"""Designs: at which values of its parameters a study runs. Sampling is SciPy's and SALib's; the ranges are ours."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from model.errors import UserError
+from model.scenario import PARAMETERS, TYPES, suggest
+
+LISTS, SAMPLES = ("list", "grid"), ("latin_hypercube", "sobol", "saltelli", "morris", "one_at_a_time")
+KINDS = (*LISTS, *SAMPLES)
+LEVELS = 6
+"""Levels of a Morris trajectory."""
+MOST_POINTS = 1_000_000
+
+
+class StudyError(UserError):
+    """A study that cannot be run: one line naming the key, the value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values of one parameter between two bounds, evenly spread or, with `log`, in ratios."""
+
+    name: str
+    low: float
+    high: float
+    log: bool = False
+
+    def at(self, share: NDArray[np.float64]) -> list[Any]:
+        """The values at these shares of the way from low to high; whole numbers where the parameter is one."""
+        values = self.low * (self.high / self.low) ** share if self.log else self.low + (self.high - self.low) * share
+        return [round(value) if TYPES[self.name] is int else float(value) for value in values]
+
+
+@dataclass(frozen=True)
+class Design:
+    """The points of a study.
+
+    Kinds: `list` takes the n-th value of every parameter together, `grid` every combination; `latin_hypercube`,
+    `sobol` and `saltelli` (for Sobol' indices) and `morris` (for screening) sample the ranges; `one_at_a_time` moves
+    each parameter over its range while the others stay.
+    """
+
+    kind: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Parameter -> list of values, or a range {low, high, log}; what is left out of a range are its own bounds."""
+    size: int = 0
+    """Points of `latin_hypercube` and `sobol`, base sample of `saltelli` (size x (parameters + 2) points),
+    trajectories of `morris` (size x (parameters + 1) points), values of each parameter of `one_at_a_time`."""
+
+    def __post_init__(self) -> None:
+        """Check everything that can be checked without sampling.
+
+        Raises:
+            StudyError: names the key, the value and what is allowed.
+        """
+        if self.kind not in KINDS:
+            raise StudyError(
+                f"kind = {self.kind!r} in [design]{suggest(str(self.kind), dict.fromkeys(KINDS))}; "
+                f"allowed: {', '.join(KINDS)}"
+            )
+        for name in self.parameters:
+            if name not in PARAMETERS:
+                raise StudyError(f"unknown parameter '{name}' in [design.parameters]{suggest(name, PARAMETERS)}")
+        if self.kind in LISTS:
+            self._check_lists()
+        else:
+            if not self.parameters:
+                raise StudyError(f"[design.parameters] is empty; kind = '{self.kind}' needs at least one")
+            if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 2:
+                raise StudyError(f"size = {self.size!r} in [design] is not allowed: a whole number of at least 2")
+            if self.kind in ("sobol", "saltelli") and self.size & (self.size - 1):
+                raise StudyError(
+                    f"size = {self.size} in [design] is not a power of 2, which kind = '{self.kind}' needs"
+                )
+            _ = self.ranges
+        if self.number > MOST_POINTS:
+            raise StudyError(f"[design] has {self.number:,} points; allowed: {MOST_POINTS:,}")
+
+    def _check_lists(self) -> None:
+        lengths = {}
+        for name, values in self.parameters.items():
+            if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+                raise StudyError(
+                    f"{name} = {values!r} in [design.parameters] is not a list, as kind = '{self.kind}' needs"
+                )
+            if len(set(map(str, values))) < len(values) and self.kind == "grid":
+                raise StudyError(f"{name} = {values!r} in [design.parameters] names a value twice")
+            lengths[name] = len(values)
+        if self.kind == "list" and len(set(lengths.values())) > 1:
+            raise StudyError(
+                f"the lists in [design.parameters] have different lengths: {lengths}; kind = 'list' needs one"
+            )
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters that vary, in the order in which they were named."""
+        return list(self.parameters)
+
+    @property
+    def ranges(self) -> list[Range]:
+        """The range of each parameter, for the kinds that sample."""
+        return [_range(name, entry) for name, entry in self.parameters.items()]
+
+    @property
+    def number(self) -> int:
+        """How many points there are."""
+        dimension = len(self.parameters)
+        if self.kind == "grid":
+            return math.prod(len(values) for values in self.parameters.values())
+        if self.kind == "list":
+            return len(next(iter(self.parameters.values()))) if self.parameters else 1
+        factor = {"saltelli": dimension + 2, "morris": dimension + 1, "one_at_a_time": dimension}
+        return self.size * factor.get(self.kind, 1)
+
+    def points(self, seed: int) -> list[dict[str, Any]]:
+        """The value of each parameter at every point; samples depend on the seed alone."""
+        if self.kind == "grid":
+            return [
+                dict(zip(self.names, values, strict=True)) for values in itertools.product(*self.parameters.values())
+            ]
+        if self.kind == "list":
+            columns = zip(*self.parameters.values(), strict=True)
+            return [dict(zip(self.names, values, strict=True)) for values in columns] or [{}]
+        if self.kind == "one_at_a_time":
+            steps = np.linspace(0, 1, self.size)
+            return [{r.name: value} for r in self.ranges for value in r.at(steps)]
+        shares = self.shares(seed)
+        columns = zip(*(r.at(shares[:, number]) for number, r in enumerate(self.ranges)), strict=True)
+        return [dict(zip(self.names, values, strict=True)) for values in columns]
+
+    def shares(self, seed: int) -> NDArray[np.float64]:
+        """The sample in the unit cube, shape (points, parameters)."""
+        dimension = len(self.parameters)
+        if self.kind == "latin_hypercube":
+            return np.asarray(qmc.LatinHypercube(dimension, rng=seed).random(self.size))
+        if self.kind == "sobol":
+            return np.asarray(qmc.Sobol(dimension, rng=seed).random(self.size))
+        if self.kind == "saltelli":
+            return _saltelli(dimension, self.size, seed)
+        from SALib.sample import morris
+
+        return np.asarray(morris.sample(unit_problem(self.names), self.size, num_levels=LEVELS, seed=seed))
+
+
+def unit_problem(names: Sequence[str]) -> dict[str, Any]:
+    """The parameters as SALib wants them, in the unit cube."""
+    return {"num_vars": len(names), "names": list(names), "bounds": [[0.0, 1.0]] * len(names)}
+
+
+def _saltelli(dimension: int, size: int, seed: int) -> NDArray[np.float64]:
+    """Two Sobol' samples A and B, and A with one column of B at a time, in SALib's order (Saltelli et al. 2010)."""
+    both = qmc.Sobol(2 * dimension, rng=seed).random(size)
+    first, second = both[:, :dimension], both[:, dimension:]
+    blocks = np.repeat(first[:, np.newaxis], dimension + 2, axis=1)
+    for column in range(dimension):
+        blocks[:, 1 + column, column] = second[:, column]
+    blocks[:, -1] = second
+    return np.asarray(blocks.reshape(-1, dimension))
+
+
+def _range(name: str, entry: Any) -> Range:
+    par = PARAMETERS[name]
+    where = f"{name} = {entry!r} in [design.parameters]"
+    if TYPES[name] is bool:
+        raise StudyError(f"{where}: a yes or no has no range; allowed: kind = 'grid' or 'list'")
+    if not isinstance(entry, Mapping):
+        raise StudyError(f"{where} is not a range; allowed: {{low = .., high = .., log = true or false}}, or {{}}")
+    for key in entry:
+        if key not in ("low", "high", "log"):
+            raise StudyError(f"unknown key '{key}' of {name} in [design.parameters]; allowed: low, high, log")
+    low, high, log = entry.get("low", par.low), entry.get("high", par.high), entry.get("log", False)
+    for key, value in (("low", low), ("high", high)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise StudyError(f"{key} = {value!r} of {name} in [design.parameters] is not a number")
+    if not par.low <= low < high <= par.high:
+        raise StudyError(
+            f"low = {low:g}, high = {high:g} of {name} in [design.parameters]; "
+            f"allowed: low < high within {par.low:g} to {par.high:g} ({par.unit})"
+        )
+    if log and low <= 0:
+        raise StudyError(f"low = {low:g} of {name} in [design.parameters]: with log = true it must be above 0")
+    return Range(name, float(low), float(high), bool(log))

@@ -1,0 +1,277 @@
+"""Runs what is missing in a result folder, on a Dask cluster: an embedded one, or any that listens at an address.
+
+The workers write the results themselves; what comes back is a word. No more runs are handed out than there are workers,
+so the memory of this process does not grow with their number, and a worker that dies takes one run with it.
+"""
+
+import contextlib
+import os
+import traceback
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.output import OutputError
+from experiments.sweeps import replication
+from experiments.sweeps.design import StudyError
+from experiments.sweeps.store import Store, Unit, read_summaries, unwritable
+from experiments.sweeps.study import FIRST_REPLICATES, Study, Work
+from experiments.sweeps.summaries import summarise
+from model import memory
+
+KILLS = 3
+"""A run that takes its worker down this many times is set aside."""
+SHARE_OF_MEMORY = 0.9
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several sweeps that divide the points of a study among them."""
+
+    number: int = 1
+    of: int = 1
+
+    def __post_init__(self) -> None:
+        """Check that there is such a shard.
+
+        Raises:
+            StudyError: if there is not.
+        """
+        if not 1 <= self.number <= self.of:
+            raise StudyError(f"shard = {self.number}/{self.of} is not allowed: 1/n to n/n")
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """A shard from `i/n`."""
+        number, _, of = text.partition("/")
+        if not (number.isdigit() and of.isdigit()):
+            raise StudyError(f"shard = '{text}' is not allowed: i/n, for example 1/3")
+        return cls(int(number), int(of))
+
+    def has(self, point: int) -> bool:
+        """Whether a point is this shard's."""
+        return point % self.of == self.number - 1
+
+
+@dataclass
+class Progress:
+    """How far a sweep is."""
+
+    done: int = 0
+    """Replicates that have a result, those of earlier commands included."""
+    of: int = 0
+    failed: int = 0
+    begun: int = 0
+    """Replicates that had a result when this command began."""
+
+
+def missing(work: Work, finished: Mapping[Unit, Path], failed: Container[Unit], shard: Shard) -> list[Unit]:
+    """The units to run now, in the order of the study; with replicates = "auto", this round's."""
+    done: dict[int, list[Unit]] = {}
+    for unit in sorted(finished):
+        done.setdefault(unit.point, []).append(unit)
+    units = []
+    for point in filter(shard.has, range(work.points)):
+        kept = done.get(point, [])
+        have = kept[-1].end if kept else 0
+        if work.replicates != "auto":
+            further = int(work.replicates) - have
+        elif kept:
+            runs = [summary for unit in kept for summary in read_summaries(finished[unit])]
+            further = replication.more(runs, work.tolerance, work.most_replicates)
+        else:
+            further = FIRST_REPLICATES
+        unit = Unit(point, have, have + further)
+        if further and unit not in failed:
+            units.append(unit)
+    return units
+
+
+def sweep(
+    study: Study,
+    folder: str | Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    shard: Shard | None = None,
+    retry: bool = False,
+    progress: Callable[[Progress], None] = lambda _: None,
+    backwards: bool = False,
+) -> int:
+    """Run what is missing; returns the number of failed units, 0 when everything has a result.
+
+    Args:
+        study: what to run.
+        folder: the result folder; the same call goes on where it stopped.
+        workers: processes of the embedded cluster, one a core by default.
+        scheduler: address of a Dask cluster that sees the same folder, instead of the embedded one.
+        shard: do only these points.
+        retry: run failed units again.
+        progress: told about every finished unit.
+        backwards: hand the runs out in reversed order; results do not depend on it.
+
+    Raises:
+        StudyError: if the folder holds another study's results, or no worker would fit into memory.
+        OutputError: if results cannot be written; those written before are intact.
+    """
+    shard = shard or Shard()
+    store = Store(Path(folder))
+    number = 0 if scheduler else fitting(study, workers or os.cpu_count() or 1)
+    store.open(study)
+    if retry:
+        store.forget_failures()
+    state = Progress()
+    units = missing(study.work, store.finished(), store.failed(), shard)
+    state.done = state.begun = sum(unit.end - unit.first for unit in store.finished() if shard.has(unit.point))
+    state.failed = len(store.failed())
+    state.of = state.done + sum(unit.end - unit.first for unit in units)
+    progress(state)
+    if units:
+        with _cluster(number, scheduler) as client:
+            while units:
+                _run_all(client, study, store, units[::-1] if backwards else units, state, progress, alone=number == 1)
+                units = missing(study.work, store.finished(), store.failed(), shard)
+                state.of = state.done + sum(unit.end - unit.first for unit in units)
+    return len([unit for unit in store.failed() if shard.has(unit.point)])
+
+
+def fitting(study: Study, workers: int) -> int:
+    """How many of these workers fit into memory at once.
+
+    Raises:
+        StudyError: if not even one does.
+    """
+    need, have = study.bytes_per_run(), memory.available()
+    fit = int(SHARE_OF_MEMORY * have // need)
+    if fit < 1:
+        raise StudyError(
+            f"scale = {study.scale:g} needs {need / 1e9:.1f} GB of memory a run and {have / 1e9:.1f} GB are free; "
+            "allowed: a larger scale"
+        )
+    return min(workers, fit)
+
+
+@contextlib.contextmanager
+def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
+    """A client of the cluster at this address, or of one that ends with this block."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    settings = {
+        "distributed.scheduler.allowed-failures": KILLS - 1,
+        "distributed.worker.memory.terminate": False,
+        "distributed.worker.memory.pause": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.target": False,
+        "distributed.logging.distributed": "critical",
+        "distributed.comm.timeouts.connect": "60s",
+    }
+    if scheduler:
+        try:
+            client = Client(scheduler, timeout="10s")
+        except (OSError, ValueError, TimeoutError) as error:
+            raise StudyError(f"scheduler = '{scheduler}' does not answer ({error}); allowed: tcp://host:port") from None
+        with client:
+            yield client
+        return
+    threads = {} if workers == 1 else {"NUMBA_NUM_THREADS": "1"}
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0, env=threads
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def _run_all(
+    client: Any,
+    study: Study,
+    store: Store,
+    units: list[Unit],
+    state: Progress,
+    progress: Callable[[Progress], None],
+    *,
+    alone: bool,
+) -> None:
+    """Run these units, as many at a time as there are workers."""
+    from distributed import KilledWorker, as_completed
+
+    waiting = iter(units)
+    running: dict[str, Unit] = {}
+    threads = None if alone else 1
+
+    def submit() -> Any:
+        unit = next(waiting, None)
+        if unit is None:
+            return None
+        scenarios = [study.scenario_of(unit.point, replicate) for replicate in range(unit.first, unit.end)]
+        task = (store.folder.resolve(), unit, study.values_at(unit.point), list(study.measures), scenarios, threads)
+        future = client.submit(run_unit, *task, pure=False, retries=0)
+        running[future.key] = unit
+        return future
+
+    width = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+    futures = as_completed([future for future in (submit() for _ in range(width)) if future is not None])
+    for future in futures:
+        unit = running.pop(future.key)
+        try:
+            failed = future.result()
+        except KilledWorker:
+            store.set_aside(unit, f"took its worker down {KILLS} times", "")
+            failed = True
+        except OutputError:
+            for left in futures.futures:
+                left.cancel()
+            raise
+        state.done += 0 if failed else unit.end - unit.first
+        state.failed += bool(failed)
+        progress(state)
+        del future
+        following = submit()
+        if following is not None:
+            futures.add(following)
+
+
+def run_unit(
+    folder: Path, unit: Unit, values: dict[str, Any], measures: list[str], scenarios: list[Any], threads: int | None
+) -> bool:
+    """Run the replicates of a unit and write their result, in the worker; returns whether it failed.
+
+    Raises:
+        OutputError: if the result cannot be written.
+    """
+    import numba
+    import pandas as pd
+
+    from model.model import MutualAidModel
+
+    if threads is not None:
+        numba.set_num_threads(threads)
+    store = Store(folder)
+    tables, summaries = [], []
+    try:
+        for replicate, scenario in enumerate(scenarios, start=unit.first):
+            history = MutualAidModel(scenario).run()
+            summaries.append(summarise(history))
+            table = history[["period", "date", "plan", *measures]]
+            keys = {"point": unit.point, **values, "replicate": replicate, "seed": scenario.seed}
+            tables.append(pd.concat([pd.DataFrame(keys, index=table.index), table], axis=1))
+    except Exception as error:  # whatever a run raises is its result; the others go on
+        trace = traceback.format_exc()
+        with _writing(store):
+            store.set_aside(unit, f"{type(error).__name__}: {error}", trace)
+        return True
+    with _writing(store):
+        store.keep(unit, pd.concat(tables, ignore_index=True), summaries)
+    return False
+
+
+@contextlib.contextmanager
+def _writing(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(store.folder, error) from None

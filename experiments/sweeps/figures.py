@@ -1,0 +1,148 @@
+"""Pictures of a sweep: its summaries over the design, and the sensitivity of each to every parameter."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.sweeps.design import SAMPLES
+from experiments.sweeps.results import Results
+from experiments.sweeps.summaries import SUMMARIES
+from model.scenario import PARAMETERS
+
+MOST_COLUMNS = 5
+SHORT = {
+    "peak_members": "most members\n(million)",
+    "fall_2021": "fall of 2021\n(%)",
+    "share_2019": "share 2019\n(yuan)",
+    "share_2020": "share 2020\n(yuan)",
+    "seniors_share_2020": "seniors' share\n2020 (yuan)",
+    "selection": "risk of members\nover all eligible",
+}
+UNITS = {"peak_members": 1e-6, "fall_2021": 100.0}
+
+
+def study_figure(results: Results) -> Figure:
+    """Every summary over the design: a line with 95 % intervals for a list or grid, dots for a sample.
+
+    The first parameter runs along the axis, the second takes the colours, the third the columns.
+    """
+    names = results.design.names
+    if results.design.kind in SAMPLES or len(names) > 3:
+        return _dots(results, names[:MOST_COLUMNS])
+    verdicts = results.verdicts()
+    columns = sorted(verdicts[names[2]].unique()) if len(names) == 3 else [None]
+    figure, axes = _grid(len(columns), results.content["question"])
+    for row, name in enumerate(SUMMARIES):
+        known = verdicts[verdicts["summary"] == name]
+        for column, third in enumerate(columns):
+            axis = axes[row, column]
+            there = known if third is None else known[known[names[2]] == third]
+            _lines(axis, there, names[:2], UNITS.get(name, 1.0))
+            if row == 0 and third is not None:
+                axis.set_title(f"{names[2]} = {third:g}", fontsize=9)
+    if len(names) > 1:
+        axes[0, 0].legend(title=names[1], fontsize=7, title_fontsize=7, frameon=False)
+    if names:
+        for axis in axes[-1]:
+            axis.set_xlabel(f"{names[0]} ({PARAMETERS[names[0]].unit})", fontsize=8)
+    return figure
+
+
+def _grid(columns: int, title: str) -> tuple[Figure, Any]:
+    """A row of axes for each summary, sharing their scale."""
+    figure = Figure(figsize=(max(6.5, 1.2 + 2.9 * columns), 11), layout="constrained")
+    figure.suptitle(title, fontsize=12)
+    axes = figure.subplots(len(SUMMARIES), columns, sharex="col", sharey="row", squeeze=False)
+    for axis in axes.flat:
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8)
+    for row, name in enumerate(SUMMARIES):
+        axes[row, 0].set_ylabel(SHORT[name], fontsize=8)
+    return figure, axes
+
+
+def _lines(axis: Axes, known: pd.DataFrame, names: list[str], unit: float) -> None:
+    if not names:
+        axis.errorbar([0], known["mean"] * unit, yerr=(known["high"] - known["mean"]) * unit, fmt="o", capsize=3)
+        axis.set_xticks([])
+        return
+    groups = sorted(known[names[1]].unique()) if len(names) > 1 else [None]
+    shades = colormaps["viridis"](np.linspace(0.05, 0.85, len(groups)))
+    for group, shade in zip(groups, shades, strict=True):
+        those = (known if group is None else known[known[names[1]] == group]).sort_values(names[0], kind="stable")
+        label = None if group is None else f"{group:g}"
+        x = those[names[0]].astype(float)
+        axis.plot(x, those["mean"] * unit, "o-", ms=3, lw=1.2, color=shade, label=label)
+        axis.fill_between(x, those["low"] * unit, those["high"] * unit, color=shade, alpha=0.18, lw=0)
+    x = known[names[0]].astype(float)
+    if x.min() > 0 and x.max() / x.min() >= 20:
+        axis.set_xscale("log")
+
+
+def _dots(results: Results, names: list[str]) -> Figure:
+    table = results.summaries()
+    figure, axes = _grid(len(names), results.content["question"])
+    for row, summary in enumerate(SUMMARIES):
+        for column, name in enumerate(names):
+            axis = axes[row, column]
+            axis.plot(table[name].astype(float), table[summary] * UNITS.get(summary, 1.0), ".", ms=3, alpha=0.5)
+            axes[-1, column].set_xlabel(f"{name} ({PARAMETERS[name].unit})", fontsize=8)
+    return figure
+
+
+def sensitivity_figure(curves: pd.DataFrame, screening: pd.DataFrame, indices: pd.DataFrame, title: str) -> Figure:
+    """A row for each summary: curves over each parameter's range, Morris' mean effect, Sobol' first and total index."""
+    names = list(dict.fromkeys(curves["parameter"]))
+    shades = dict(zip(names, colormaps["tab20"](np.arange(len(names)) % 20), strict=True))
+    figure = Figure(figsize=(13, 2.6 * len(SUMMARIES)), layout="constrained")
+    figure.suptitle(title, fontsize=13)
+    axes = figure.subplots(len(SUMMARIES), 3, squeeze=False, width_ratios=[1.2, 1, 1])
+    for row, summary in enumerate(SUMMARIES):
+        unit = UNITS.get(summary, 1.0)
+        curve, morris, sobol = axes[row]
+        for name in names:
+            values = curves[curves["parameter"] == name]
+            curve.plot(np.linspace(0, 1, len(values)), values[summary] * unit, color=shades[name], label=name, lw=1.6)
+        curve.set_ylabel(SHORT[summary], fontsize=8)
+        _bars(morris, screening, summary, {"mu_star": "half_width"}, unit)
+        _bars(sobol, indices, summary, {"first": "first_half_width", "total": "total_half_width"}, 1.0)
+        sobol.set_xlim(left=0)
+    axes[0, 0].set_title("one at a time, the others as in the scenario", fontsize=9)
+    axes[0, 1].set_title("Morris: mean effect over the whole range", fontsize=9)
+    axes[0, 2].set_title("Sobol': share of variance, first (light) and total (dark)", fontsize=9)
+    axes[-1, 0].set_xlabel("share of the parameter's range, low to high", fontsize=8)
+    for axis in axes.flat:
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=7)
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8, frameon=False
+    )
+    return figure
+
+
+def _bars(axis: Axes, table: pd.DataFrame, summary: str, columns: dict[str, str], unit: float) -> None:
+    """Horizontal bars with error bars, one group a parameter, the longest on top."""
+    those = table[table["summary"] == summary] if len(table) else table
+    if those.empty:
+        axis.text(0.5, 0.5, "does not change", ha="center", fontsize=8, transform=axis.transAxes)
+        return
+    last = list(columns)[-1]
+    those = those.sort_values(last, kind="stable")
+    places = np.arange(len(those))
+    height = 0.8 / len(columns)
+    for number, (column, half_width) in enumerate(columns.items()):
+        axis.barh(
+            places + (number - (len(columns) - 1) / 2) * height,
+            those[column] * unit,
+            height,
+            xerr=those[half_width] * unit,
+            color=("#9ec5e8", "#1f5fa8")[number] if len(columns) > 1 else "#1f5fa8",
+            error_kw={"lw": 0.8},
+        )
+    axis.set_yticks(places, those["parameter"])

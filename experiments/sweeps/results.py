@@ -1,0 +1,165 @@
+"""The results of a sweep as one tidy table, whose order depends on the study alone."""
+
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from experiments.sweeps import replication
+from experiments.sweeps.design import Design, StudyError
+from experiments.sweeps.engine import Shard, missing
+from experiments.sweeps.store import Store, Unit, intact, read, read_summaries, unwritable
+from experiments.sweeps.study import Work
+from experiments.sweeps.summaries import SUMMARIES, by_year
+
+EXPORTS = (".csv", ".parquet")
+
+
+class Results:
+    """What is in one result folder, or in those of several shards together.
+
+    Raises:
+        StudyError: if a folder is none, or they hold results of different studies.
+    """
+
+    def __init__(self, *folders: str | Path) -> None:
+        self.stores = [Store(Path(folder)) for folder in folders]
+        made = [store.made_with() for store in self.stores]
+        for store, other in zip(self.stores, made, strict=True):
+            for key in ("digest", "model", "format"):
+                if other[key] != made[0][key]:
+                    raise StudyError(
+                        f"{key} = {other[key]} of '{store.folder}' differs from {made[0][key]} of "
+                        f"'{self.stores[0].folder}'; allowed: folders of the same study and model"
+                    )
+        self.content: dict[str, Any] = made[0]["study"]
+        self.design = Design(**self.content["design"])
+
+    @cached_property
+    def finished(self) -> dict[Unit, Path]:
+        """The units that have a result, in order."""
+        found: dict[Unit, Path] = {}
+        for store in self.stores:
+            found |= store.finished()
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def failed(self) -> dict[Unit, dict[str, Any]]:
+        """The units that failed and have no result elsewhere, in order."""
+        found: dict[Unit, dict[str, Any]] = {}
+        for store in self.stores:
+            found |= store.failed()
+        return {unit: what for unit, what in sorted(found.items()) if unit not in self.finished}
+
+    @cached_property
+    def missing(self) -> list[Unit]:
+        """The units that still have to be run."""
+        content = self.content
+        work = Work(self.design.number, content["replicates"], content["tolerance"], content["most_replicates"])
+        return missing(work, self.finished, self.failed, Shard())
+
+    @property
+    def runs(self) -> int:
+        """Runs that have a result."""
+        return sum(unit.end - unit.first for unit in self.finished)
+
+    def queue_damaged(self) -> list[Path]:
+        """Find damaged files and put them out of the way, so that the sweep runs them again; returns them.
+
+        Raises:
+            OutputError: if the folder cannot be written.
+        """
+        found = [file for store in self.stores for file in store.finished().values() if not intact(file)]
+        for file in found:
+            try:
+                file.replace(file.with_suffix(".damaged"))
+            except OSError as error:
+                raise unwritable(file.parent, error) from None
+        for name in ("finished", "failed", "missing"):
+            self.__dict__.pop(name, None)
+        return found
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """The tidy table file by file, in order.
+
+        One row a run, plan and period (`resolution` = "period") or year ("year"; sums of flows, last values of
+        stocks, means of ratios). Columns: point, the varied parameters, replicate, seed, resolution, period, date,
+        plan, and the measures of the study.
+        """
+        keys = ["point", *self.design.names, "replicate", "seed"]
+        for file in self.finished.values():
+            table = read(file)
+            for _, run in table.groupby("replicate", sort=True):
+                for resolution, rows in (("period", run), ("year", by_year(run, keys))):
+                    rows = rows.reset_index(drop=True)
+                    rows.insert(len(keys), "resolution", resolution)
+                    yield rows
+
+    def table(self) -> pd.DataFrame:
+        """The whole tidy table; see `parts`."""
+        return pd.concat(self.parts(), ignore_index=True)
+
+    def digest(self) -> str:
+        """SHA-256 of the tidy table as CSV."""
+        digest = hashlib.sha256()
+        for number, part in enumerate(self.parts()):
+            digest.update(_csv(part, header=number == 0))
+        return digest.hexdigest()
+
+    def export(self, file: Path) -> None:
+        """Write the tidy table, part by part, as CSV or Parquet.
+
+        Raises:
+            StudyError: for another kind of file.
+            OutputError: if it cannot be written; nothing half-written is left.
+        """
+        if file.suffix not in EXPORTS:
+            raise StudyError(f"export = '{file}' is not allowed: a name that ends with {' or '.join(EXPORTS)}")
+        temporary = file.with_name(f".{file.name}.unfinished")
+        try:
+            if file.suffix == ".csv":
+                with temporary.open("wb") as out:
+                    for number, part in enumerate(self.parts()):
+                        out.write(_csv(part, header=number == 0))
+            else:
+                parts = (pa.Table.from_pandas(part, preserve_index=False) for part in self.parts())
+                first = next(parts).replace_schema_metadata(None)
+                with pq.ParquetWriter(temporary, first.schema, compression="zstd", write_page_checksum=True) as writer:
+                    writer.write_table(first)
+                    for part in parts:
+                        writer.write_table(part.replace_schema_metadata(None))
+            temporary.replace(file)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise unwritable(file, error) from None
+
+    def summaries(self) -> pd.DataFrame:
+        """One row a run: point, varied parameters, replicate and every summary."""
+        points = self.design.points(self.content["seed"])
+        lines: list[dict[str, Any]] = []
+        for unit, file in self.finished.items():
+            base = {name: self.content["base"][name] for name in self.design.names}
+            for replicate, found in enumerate(read_summaries(file), start=unit.first):
+                lines.append({"point": unit.point, **base, **points[unit.point], "replicate": replicate, **found})
+        return pd.DataFrame(lines, columns=["point", *self.design.names, "replicate", *SUMMARIES])
+
+    def verdicts(self) -> pd.DataFrame:
+        """One row a point and summary: replicates, mean, 95 % interval, variation, and whether they are enough."""
+        parts = []
+        for point, runs in self.summaries().groupby("point", sort=True):
+            table = replication.verdict(runs[list(SUMMARIES)].to_dict("records"), self.content["tolerance"])
+            chosen = runs[self.design.names].iloc[:1]
+            table.insert(0, "point", point)
+            for position, name in enumerate(self.design.names, start=1):
+                table.insert(position, name, chosen[name].iloc[0])
+            parts.append(table)
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _csv(part: pd.DataFrame, *, header: bool) -> bytes:
+    return part.to_csv(index=False, header=header, lineterminator="\n").encode()

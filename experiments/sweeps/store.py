@@ -1,0 +1,219 @@
+"""The result folder of a sweep, which is its journal.
+
+`study.json` says what the results are of. Each finished part of a design point is one Parquet file, written under a
+temporary name, synced and renamed. Its name ends with the first sixteen digits of the SHA-256 of its bytes, so that any
+damage is found, and the same result made twice is the same file. A failed run leaves a small JSON file instead.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from agents.compiled import version_of_sources
+from experiments.output import OutputError
+from experiments.sweeps.design import StudyError
+from experiments.sweeps.study import Study
+
+FORMAT = 1
+DIGITS = 16
+SUMMARIES_KEY = b"summaries"
+
+
+@dataclass(frozen=True, order=True)
+class Unit:
+    """What is run and kept together: some replicates of one design point."""
+
+    point: int
+    first: int
+    """First replicate."""
+    end: int
+    """Last replicate + 1."""
+
+    @property
+    def name(self) -> str:
+        """How its files are called."""
+        return f"{self.point:06d}-{self.first:03d}-{self.end:03d}"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A result folder. Any number of processes may write to it at the same time, also over a shared file system."""
+
+    folder: Path
+
+    @property
+    def points(self) -> Path:
+        """Folder of the result files."""
+        return self.folder / "points"
+
+    @property
+    def failures(self) -> Path:
+        """Folder of what went wrong."""
+        return self.folder / "failures"
+
+    def open(self, study: Study) -> None:
+        """Make the folder, or check that it holds results of the same study and model.
+
+        Raises:
+            StudyError: if it holds those of another; names what differs.
+            OutputError: if it cannot be written.
+        """
+        made_with = {
+            "format": FORMAT,
+            "model": version_of_sources(),
+            "digest": study.digest(),
+            "study": study.content(),
+        }
+        try:
+            for folder in (self.points, self.failures):
+                folder.mkdir(parents=True, exist_ok=True)
+            for left in self.points.glob(f".*.{os.uname().nodename}.*.unfinished"):
+                if not Path(f"/proc/{left.name.split('.')[-2]}").exists():
+                    left.unlink(missing_ok=True)
+            if not (self.folder / "study.json").exists():
+                self._write(self.folder, "study.json", (json.dumps(made_with, indent=2) + "\n").encode())
+                return
+            if not os.access(self.points, os.W_OK):
+                raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            raise unwritable(self.folder, error) from None
+        found = self.made_with()
+        if found["model"] != made_with["model"] or found["format"] != FORMAT:
+            raise StudyError(
+                f"model = {made_with['model']} differs from {found['model']}, with which '{self.folder}' "
+                "was begun; allowed: the same version, or another folder (finished runs are kept)"
+            )
+        if found["digest"] != made_with["digest"]:
+            here, there = _flat(made_with["study"]), _flat(found["study"])
+            key = next(
+                k for k in (*here, *there) if here.get(k) != there.get(k) and k not in ("question", "expectation")
+            )
+            raise StudyError(
+                f"{key} = {here.get(key)} differs from {there.get(key)}, with which '{self.folder}' was begun; "
+                "allowed: the same study, or another folder (finished runs are kept)"
+            )
+
+    def made_with(self) -> dict[str, Any]:
+        """What `study.json` says.
+
+        Raises:
+            StudyError: if the folder is no result folder.
+        """
+        try:
+            found: dict[str, Any] = json.loads((self.folder / "study.json").read_text(encoding="utf-8"))
+        except OSError:
+            raise StudyError(f"'{self.folder}' is not a result folder of a sweep: it has no study.json") from None
+        except ValueError as error:
+            raise StudyError(f"study.json in '{self.folder}' is damaged: {error}") from None
+        return found
+
+    def _write(self, folder: Path, name: str, content: bytes) -> None:
+        """Write a file at once: another process sees the whole of it or nothing."""
+        temporary = folder / f".{name}.{os.uname().nodename}.{os.getpid()}.unfinished"
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(folder / name)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        directory = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def keep(self, unit: Unit, table: pd.DataFrame, summaries: Sequence[dict[str, float]]) -> None:
+        """Write the result of a unit; its bytes depend on nothing but the result."""
+        arrow = pa.Table.from_pandas(table, preserve_index=False)
+        arrow = arrow.replace_schema_metadata({SUMMARIES_KEY: json.dumps(summaries).encode()})
+        sink = pa.BufferOutputStream()
+        pq.write_table(arrow, sink, compression="zstd", write_page_checksum=True)
+        content = sink.getvalue().to_pybytes()
+        self._write(self.points, f"{unit.name}.{_digest(content)}.parquet", content)
+
+    def set_aside(self, unit: Unit, what: str, trace: str) -> None:
+        """Write down why a unit has no result."""
+        content = {"point": unit.point, "first": unit.first, "end": unit.end, "what": what, "traceback": trace}
+        self._write(self.failures, f"{unit.name}.json", (json.dumps(content, indent=2) + "\n").encode())
+
+    def finished(self) -> dict[Unit, Path]:
+        """The units that have a result, with their files, in order."""
+        found = {}
+        for file in self.points.glob("[0-9]*.parquet"):
+            point, first, end = file.name.partition(".")[0].split("-")
+            found[Unit(int(point), int(first), int(end))] = file
+        return dict(sorted(found.items()))
+
+    def failed(self) -> dict[Unit, dict[str, Any]]:
+        """The units set aside, with what went wrong, in order."""
+        found = {}
+        for file in self.failures.glob("[0-9]*.json"):
+            content = json.loads(file.read_text(encoding="utf-8"))
+            found[Unit(content["point"], content["first"], content["end"])] = content
+        return dict(sorted(found.items()))
+
+    def forget_failures(self) -> None:
+        """Let the failed units be run again."""
+        for unit in self.failed():
+            (self.failures / f"{unit.name}.json").unlink(missing_ok=True)
+
+    def damaged(self) -> Iterator[tuple[Unit, Path]]:
+        """The result files whose bytes are not those that were written."""
+        for unit, file in self.finished().items():
+            if not intact(file):
+                yield unit, file
+
+
+def intact(file: Path) -> bool:
+    """Whether a result file has the bytes that its name vouches for."""
+    return _digest(file.read_bytes()) == file.name.split(".")[1]
+
+
+def read(file: Path) -> pd.DataFrame:
+    """The rows of a result file.
+
+    Raises:
+        StudyError: if it is damaged.
+    """
+    content = file.read_bytes()
+    if _digest(content) != file.name.split(".")[1]:
+        raise StudyError(f"'{file}' is damaged; `mutualaid results --verify` queues it again")
+    return pq.read_table(pa.BufferReader(content), page_checksum_verification=True).to_pandas()
+
+
+def read_summaries(file: Path) -> list[dict[str, float]]:
+    """The summaries of the replicates in a result file."""
+    metadata = pq.read_schema(file).metadata
+    found: list[dict[str, float]] = json.loads(metadata[SUMMARIES_KEY])
+    return found
+
+
+def unwritable(folder: Path, error: OSError) -> OutputError:
+    """The one line for a folder that cannot be written."""
+    return OutputError(f"out = '{folder}' cannot be written ({error.strerror}); results written before are intact")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:DIGITS]
+
+
+def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

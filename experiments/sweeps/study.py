@@ -1,0 +1,205 @@
+"""A study: one question, what is expected of the answer, and the runs that give it. One TOML file, or one object."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments.sweeps.design import Design, StudyError
+from model import memory
+from model import scenario as scenarios
+from model.measures import MEASURES
+from model.scenario import Scenario, suggest
+
+STUDIES = Path(__file__).parents[1] / "studies"
+KEYS = (
+    "question",
+    "expectation",
+    "scenario",
+    "scale",
+    "replicates",
+    "seed",
+    "common_luck",
+    "measures",
+    "parameters",
+    "design",
+    "tolerance",
+    "most_replicates",
+)
+FIRST_REPLICATES = 4
+"""With replicates = "auto": as many to begin with."""
+
+
+class Work(NamedTuple):
+    """How many runs a study asks for."""
+
+    points: int
+    replicates: int | str
+    tolerance: float
+    most_replicates: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """What to run, and why. Two studies with the same content give the same results."""
+
+    question: str
+    expectation: str
+    """What the author expects, written down before running."""
+    design: Design
+    scenario: str = "default"
+    scale: float = 20_000
+    """Real people per row."""
+    replicates: int | str = 1
+    """Runs at each point, or "auto": as many as the verdict on replicates asks for (`replication.py`)."""
+    seed: int = 1
+    common_luck: bool = True
+    """The n-th replicate of every point has the same seed, so that differences are not luck."""
+    measures: tuple[str, ...] = tuple(MEASURES)
+    """The columns to keep."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters that differ from the scenario at every point."""
+    tolerance: float = 0.05
+    """With "auto": half width of the 95 % interval that is good enough, as a share of the mean."""
+    most_replicates: int = 40
+
+    def __post_init__(self) -> None:
+        """Check every key, and every point against the parameters' bounds.
+
+        Raises:
+            StudyError: names the key, the value and what is allowed.
+            ScenarioError: for a value out of the bounds of its parameter.
+        """
+        for key in ("question", "expectation"):
+            if not isinstance(value := getattr(self, key), str) or not value.strip():
+                raise StudyError(f"{key} = {value!r} is not allowed: a sentence")
+        if self.replicates != "auto" and not _whole(self.replicates, 1):
+            raise StudyError(
+                f"replicates = {self.replicates!r} is not allowed: a whole number of at least 1, or 'auto'"
+            )
+        if not _whole(self.seed, 0) or self.seed >= 2**62:
+            raise StudyError(f"seed = {self.seed!r} is not allowed: a whole number from 0 to 2^62 - 1")
+        if not isinstance(self.common_luck, bool):
+            raise StudyError(f"common_luck = {self.common_luck!r} is not allowed: true or false")
+        if not isinstance(self.tolerance, float | int) or not 0 < self.tolerance < 1:
+            raise StudyError(f"tolerance = {self.tolerance!r} is not allowed: above 0 and below 1")
+        if not _whole(self.most_replicates, FIRST_REPLICATES):
+            raise StudyError(f"most_replicates = {self.most_replicates!r} is not allowed: at least {FIRST_REPLICATES}")
+        if isinstance(self.measures, str) or not self.measures:
+            raise StudyError(f"measures = {self.measures!r} is not allowed: a list of measures")
+        object.__setattr__(self, "measures", tuple(self.measures))
+        for name in self.measures:
+            if name not in MEASURES:
+                raise StudyError(f"unknown measure '{name}' in measures{suggest(str(name), MEASURES)}")
+        for name in self.parameters:
+            if name in self.design.parameters:
+                raise StudyError(f"{name} is set twice: in [parameters] and in [design.parameters]")
+        for name in ("scale", "expected_claims"):
+            if name == "scale" and name in self.parameters:
+                raise StudyError("scale is set twice: at the top and in [parameters]")
+        for point in range(len(self.points)):
+            self.scenario_of(point, 0)
+
+    @cached_property
+    def points(self) -> list[dict[str, Any]]:
+        """The design points, in their order."""
+        return self.design.points(self.seed)
+
+    @cached_property
+    def _base(self) -> Scenario:
+        return scenarios.load(self.scenario).replace(**({"scale": self.scale} | dict(self.parameters)))
+
+    @property
+    def varied(self) -> list[str]:
+        """The parameters that the design varies."""
+        return self.design.names
+
+    def seed_of(self, point: int, replicate: int) -> int:
+        """The seed of a run."""
+        if self.common_luck:
+            return self.seed + replicate
+        return int(np.random.SeedSequence([self.seed, point, replicate]).generate_state(1, np.uint64)[0] >> 1)
+
+    def scenario_of(self, point: int, replicate: int) -> Scenario:
+        """The scenario of a run."""
+        return self._base.replace(rng=self.seed_of(point, replicate), **self.points[point])
+
+    def values_at(self, point: int) -> dict[str, Any]:
+        """The value of every varied parameter at a point, in its own type."""
+        scenario = self.scenario_of(point, 0)
+        return {name: getattr(scenario, name) for name in self.varied}
+
+    @property
+    def work(self) -> Work:
+        """How many runs it asks for."""
+        return Work(len(self.points), self.replicates, self.tolerance, self.most_replicates)
+
+    def bytes_per_run(self) -> int:
+        """Memory that the largest of the runs takes."""
+        return max(memory.needed(self.scenario_of(point, 0)) for point in range(len(self.points)))
+
+    def content(self) -> dict[str, Any]:
+        """Everything that decides the results, and the question, for the record."""
+        return json.loads(json.dumps(asdict(self))) | {"base": self._base.values() | {"rng": None}}
+
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that change with anything that decides the results."""
+        decisive = {key: value for key, value in self.content().items() if key not in ("question", "expectation")}
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def load(name: str | Path) -> Study:
+    """A study by the name of one that ships, or from a TOML file.
+
+    Raises:
+        StudyError: if it cannot be read or contradicts itself.
+        ScenarioError: for parameters that are not allowed.
+    """
+    file = Path(name)
+    if not file.is_file() and (STUDIES / f"{name}.toml").is_file():
+        file = STUDIES / f"{name}.toml"
+    if not file.is_file():
+        known = sorted(shipped.stem for shipped in STUDIES.glob("*.toml"))
+        hint = suggest(str(name), dict.fromkeys(known))
+        raise StudyError(f"study = '{name}' is neither a file nor one of {', '.join(known)}{hint}")
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(f"study = '{name}' cannot be read as TOML: {error}") from None
+    except OSError as error:
+        raise StudyError(f"study = '{name}' cannot be read: {error.strerror}") from None
+    return from_content(content, str(name))
+
+
+def from_content(content: Mapping[str, Any], name: str) -> Study:
+    """A study from the tables of its file."""
+    for key in content:
+        if key not in KEYS:
+            raise StudyError(
+                f"unknown key '{key}' in study '{name}'{suggest(key, dict.fromkeys(KEYS))}; allowed: {', '.join(KEYS)}"
+            )
+    for key in ("question", "expectation", "design"):
+        if key not in content:
+            raise StudyError(f"{key} is missing in study '{name}'")
+    design = content["design"]
+    for key in ("design", "parameters"):
+        if not isinstance(content.get(key, {}), Mapping):
+            raise StudyError(f"{key} = {content[key]!r} in study '{name}' is not a table")
+    for key in design:
+        if key not in ("kind", "parameters", "size"):
+            raise StudyError(f"unknown key '{key}' in [design] of study '{name}'; allowed: kind, parameters, size")
+    if "kind" not in design:
+        raise StudyError(f"kind is missing in [design] of study '{name}'")
+    if not isinstance(design.get("parameters", {}), Mapping):
+        raise StudyError(f"parameters = {design['parameters']!r} in [design] of study '{name}' is not a table")
+    return Study(**(dict(content) | {"design": Design(**design)}))
