@@ -121,6 +121,8 @@ def run(
 for command in (
     of_calibration.calibrate,
     of_calibration.validate,
+    of_calibration.stories,
+    of_calibration.contested,
     of_sweeps.sweep,
     of_sweeps.results,
     of_sweeps.sensitivity,

@@ -19,6 +19,8 @@ from model.errors import UserError
 from model.scenario import suggest
 
 RECORD = Path(__file__).parent / "data" / "targets.csv"
+CONTESTED = RECORD.with_name("targets_contested.csv")
+"""The rival history that one article tells."""
 COLUMNS = ("id", "plan", "measure", "when", "value", "unit", "low", "high", "grade", "role", "source", "note")
 HEADLINES = (
     "general_share_2019",
@@ -202,6 +204,19 @@ def _net_exit(record: Record, target: Target) -> float:
     return (start - members_on(record, target.plan, date(year, 12, 28))) / 12
 
 
+def _at(name: str) -> Callable[[Record, Target], float]:
+    def measured(record: Record, target: Target) -> float:
+        until = date.fromisoformat(target.when)
+        known = _between(record.series(target.plan, name), calendar.LAUNCH, until)
+        return float(known.iloc[-1]) if len(known) else math.nan
+
+    return measured
+
+
+def _mean(name: str) -> Callable[[Record, Target], float]:
+    return lambda record, target: float(_between(record.series(target.plan, name), *_months(target.when)).mean())
+
+
 MEASURED: dict[str, Callable[[Record, Target], float]] = {
     "annual_share": _sum("share_yuan"),
     "share": lambda record, target: _of_period(record, target, "share_yuan"),
@@ -214,6 +229,9 @@ MEASURED: dict[str, Callable[[Record, Target], float]] = {
     "member_mean_age": _mean_age,
     "members": _members,
     "net_exit_rate": _net_exit,
+    "float_per_settlement": _mean("collected_yuan"),
+    "pending_liability": _at("owed_yuan"),
+    "migrated_members": _cumulative("taken_over"),
 }
 """How each measure of the record is read off a simulated history."""
 

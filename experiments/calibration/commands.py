@@ -1,5 +1,6 @@
-"""The commands `calibrate` and `validate`."""
+"""The commands `calibrate`, `validate`, `stories` and `contested`."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,15 @@ from experiments.console import (
 )
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from experiments.calibration.calibrate import Fit, Plan
+    from experiments.calibration.journal import Journal
     from experiments.output import OutputFolder
+
+RunsOption = Annotated[int, typer.Option("--runs", min=1, help="Simulations of the search.")]
+WavesOption = Annotated[int, typer.Option("--waves", min=1, help="Waves of the posterior.")]
+WaveRunsOption = Annotated[int, typer.Option("--wave-runs", min=10, help="Simulations a wave.")]
 
 PRINTED = ["id", "published", "low", "high", "q05", "median", "q95", "held", "crps", "crps_last", "crps_trend"]
 """Columns of the held-out test on the screen; the file has all."""
@@ -30,10 +39,10 @@ def calibrate(
     out: Annotated[Path, typer.Option("--out", help="Folder of the calibration; the same command goes on.")] = Path(
         "out/calibrate"
     ),
-    runs: Annotated[int, typer.Option("--runs", min=1, help="Simulations of the search.")] = 2_100,
+    runs: RunsOption = 2_100,
     minutes: Annotated[float | None, typer.Option("--minutes", help="Time after which the search ends.")] = None,
-    waves: Annotated[int, typer.Option("--waves", min=1, help="Waves of the posterior.")] = 8,
-    wave_runs: Annotated[int, typer.Option("--wave-runs", min=10, help="Simulations a wave.")] = 600,
+    waves: WavesOption = 7,
+    wave_runs: WaveRunsOption = 600,
     seed: Annotated[int, typer.Option("--seed", min=1, help="The seed of search and walk.")] = 1,
     workers: WorkersOption = None,
     scenario: ScenarioOption = "default",
@@ -49,28 +58,17 @@ def calibrate(
 ) -> None:
     """Fit the parameters to the record up to the end of 2020."""
     from experiments import targets
-    from experiments.calibration import priors, recovery
-    from experiments.calibration.calibrate import Plan, keep
-    from experiments.calibration.calibrate import calibrate as fit
+    from experiments.calibration import priors
+    from experiments.calibration.calibrate import Plan
     from experiments.calibration.journal import Journal
-    from experiments.calibration.journal import workers as processes
 
     base = scenario_from(scenario, None, None, None).replace(expected_claims=True)
     chosen = priors.load(priors_file or priors.PRIORS).only(parameter).without(base.differences())
     wanted = targets.only([t for t in targets.load(targets_file or targets.RECORD) if t.role == "fit"], row)
     plan = Plan(search_runs=runs, minutes=minutes, waves=waves, wave_runs=wave_runs, seed=seed)
     journal = Journal(out, base, chosen, wanted)
-    journal.open({"seed": plan.seed, "scale": plan.scale})
+    found, again = _fit(journal, plan, workers, recover)
     screen = console()
-    with steps() as report, processes(workers) as pool:
-        try:
-            found = fit(journal, plan, pool, misfit_steps(report))
-            again = recovery.recover(journal, found, recover, plan.scale, pool) if recover else None
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            screen.print(f"interrupted; the same command goes on from {out}", highlight=False)
-            raise typer.Exit(INTERRUPTED) from None
-    keep(found, plan, out)
     screen.print(plain_table("The rows that were fitted", found.table()))
     screen.print(plain_table("What the record can tell of each parameter", found.identifiability()))
     if again is not None:
@@ -84,6 +82,102 @@ def calibrate(
     screen.print(
         f"{int(inside.sum())} of {len(inside)} fitted rows inside in the median; results in {out}", highlight=False
     )
+
+
+def _fit(
+    journal: "Journal", plan: "Plan", workers: int | None, made: int = 0, what: str = ""
+) -> tuple["Fit", "DataFrame | None"]:
+    """Calibrate with bars and keep the result; also what was found again of so many made records."""
+    from experiments.calibration import recovery
+    from experiments.calibration.calibrate import calibrate as fit
+    from experiments.calibration.calibrate import keep
+    from experiments.calibration.journal import workers as processes
+
+    journal.open({"seed": plan.seed, "scale": plan.scale})
+    with steps() as report, processes(workers) as pool:
+        progress = misfit_steps(lambda step, done, of, note: report(f"{what} {step}".strip(), done, of, note))
+        try:
+            found = fit(journal, plan, pool, progress)
+            again = recovery.recover(journal, found, made, plan.scale, pool) if made else None
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            console().print(f"interrupted; the same command goes on from {journal.folder}", highlight=False)
+            raise typer.Exit(INTERRUPTED) from None
+    keep(found, plan, journal.folder)
+    return found, again
+
+
+def stories(
+    out: OutOption = Path("out/stories"),
+    runs: RunsOption = 600,
+    waves: WavesOption = 4,
+    wave_runs: WaveRunsOption = 400,
+    scale: Annotated[float, typer.Option("--scale", help="Real people per row.")] = 2_000,
+    number: Annotated[int, typer.Option("--number", min=2, help="Parameter sets of each story run over 2021.")] = 60,
+    workers: WorkersOption = None,
+) -> None:
+    """Fit rival stories of the collapse the same way, and weigh them."""
+    from experiments import targets
+    from experiments.calibration import ensemble, priors
+    from experiments.calibration import stories as rivals
+    from experiments.calibration.calibrate import Plan
+    from experiments.calibration.journal import Journal
+    from experiments.calibration.journal import workers as processes
+    from experiments.output import OutputFolder
+
+    record = targets.load()
+    plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, set_size=number, scale=scale)
+    told = {}
+    for story, what in rivals.STORIES.items():
+        base = scenario_from(story, None, None, None).replace(expected_claims=True)
+        chosen = priors.load().without(base.differences())
+        journal = Journal(out / story, base, chosen, [target for target in record if target.role == "fit"])
+        found, _ = _fit(journal, plan, workers, what=what)
+        with steps() as report, processes(workers) as pool:
+            sets = found.parameters().to_dict("records")
+            progress = partial(report, f"{what} 2021", note="")
+            runs_of_it = ensemble.histories(base.replace(scale=scale), sets, pool, progress)
+        told[story] = rivals.Told(found, ensemble.read_off(runs_of_it, record))
+    table = rivals.compare(told, record)
+    with OutputFolder(out) as folder:
+        folder.table("stories.csv", table)
+    screen = console()
+    screen.print(plain_table("Rival stories, fitted to the record up to the end of 2020", table))
+    for line in rivals.conclusion(table):
+        screen.print(line, highlight=False, soft_wrap=True)
+
+
+def contested(
+    out: OutOption = Path("out/contested"),
+    runs: RunsOption = 600,
+    waves: WavesOption = 4,
+    wave_runs: WaveRunsOption = 400,
+    scale: Annotated[float, typer.Option("--scale", help="Real people per row.")] = 2_000,
+    workers: WorkersOption = None,
+) -> None:
+    """Fit the contested history, and report which of its numbers cannot hold together."""
+    from experiments import targets
+    from experiments.calibration import contested as rival
+    from experiments.calibration import priors
+    from experiments.calibration.calibrate import Plan
+    from experiments.calibration.journal import Journal
+    from experiments.calibration.misfit import Rows
+
+    rows = rival.rows()
+    base = scenario_from("default", None, None, None).replace(expected_claims=True)
+    journal = Journal(out, base, priors.load(), rows, periods=base.periods)
+    plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, scale=scale)
+    found, _ = _fit(journal, plan, workers, what="contested history:")
+    names = [target.id for target in targets.load(targets.CONTESTED)]
+    pairs = rival.together(Rows(tuple(rows)), journal.simulated(), names)
+    pairs.to_csv(out / "together.csv", index=False, lineterminator="\n", float_format="%.4g")
+    best = "\n".join(f"{name} = {value!r}" for name, value in found.priors.parameters(found.points[0]).items())
+    (out / "guancha.toml").write_text(f"why = {rival.WHY!r}\n\n[parameters]\n{best}\n", encoding="utf-8")
+    screen = console()
+    screen.print(plain_table("The contested history, fitted", found.table()))
+    for line in rival.contradictions(pairs):
+        screen.print(line, highlight=False, soft_wrap=True)
+    screen.print(f"results in {out}; the best parameters are the scenario {out}/guancha.toml", highlight=False)
 
 
 def validate(

@@ -70,6 +70,8 @@ class Journal:
     base: Scenario
     priors: Priors
     targets: Sequence[Target]
+    periods: int = PERIODS
+    """Settlements to simulate."""
 
     def open(self, settings: Mapping[str, Any]) -> None:
         """Make the folder, or check that it holds the same calibration.
@@ -83,6 +85,7 @@ class Journal:
             "targets": _digest([vars(target) for target in self.targets]),
             "priors": _digest([vars(prior) for prior in self.priors.fitted], dict(self.priors.tied)),
             "base": self.base.differences(),
+            "periods": self.periods,
             **settings,
         }
         file = self.folder / "calibration.json"
@@ -109,6 +112,11 @@ class Journal:
         with np.load(file) as content:
             return content["points"], content["simulated"]
 
+    def simulated(self) -> NDArray[np.float64]:
+        """What every simulation so far says of the rows, shape (simulations, rows)."""
+        kept = [self.batch(file.stem) for file in sorted(self.folder.glob("*.npz"))]
+        return np.concatenate([batch[1] for batch in kept if batch is not None])
+
     def simulate(
         self, name: str, points: NDArray[np.float64], scale: float, seeds: Sequence[int], pool: ProcessPoolExecutor
     ) -> NDArray[np.float64]:
@@ -117,7 +125,7 @@ class Journal:
         if kept is not None:
             return kept[1]
         scenarios = [
-            self.base.replace(rng=seed, **(self.priors.parameters(point) | {"scale": scale, "periods": PERIODS}))
+            self.base.replace(rng=seed, **(self.priors.parameters(point) | {"scale": scale, "periods": self.periods}))
             for point, seed in zip(points, seeds, strict=True)
         ]
         simulated = np.array(list(pool.map(_one, [(scenario, self.targets) for scenario in scenarios])))

@@ -20,8 +20,10 @@ from experiments.calibration.misfit import Rows, misfit
 
 NEAREST = 2_500
 """Simulations on which an emulator is fitted: the best ones."""
-STEPS = 4_000
-BURN_IN = 2_000
+STARTS = 200
+"""Of them, those near which the walkers begin."""
+STEPS = 3_000
+BURN_IN = 1_500
 """Steps of each walker on the emulator; of them, forgotten at the beginning."""
 
 
@@ -46,7 +48,7 @@ def walk(
     """
     dimension = start.shape[1]
     generator = np.random.default_rng(seed)
-    walkers = 4 * dimension
+    walkers = 2 * dimension + 2
     chosen = start[generator.integers(len(start), size=walkers)]
     position = np.clip(chosen + 0.02 * generator.standard_normal(chosen.shape), 0.001, 0.999)
 
@@ -81,17 +83,23 @@ def infer(
 ) -> Posterior:
     """Waves of `runs` simulations each, beginning from those of the search."""
     for wave in range(waves):
-        distances = rows.standardise(simulated)
-        best = np.argsort(misfit(distances), kind="stable")[:NEAREST]
-        model = emulator.fit(points[best], distances[best])
-        asked = walk(model, points[best[:200]], runs, seed + wave)
-        seeds = range(1_000_000 * (wave + 1), 1_000_000 * (wave + 1) + runs)
-        found = journal.simulate(f"wave-{wave}", asked, scale, seeds, pool)
-        kept = journal.batch(f"wave-{wave}")
-        points = np.concatenate([points, asked if kept is None else kept[0]])
-        simulated = np.concatenate([simulated, found])
-        progress(f"wave {wave + 1}", runs, runs, float(np.median(misfit(rows.standardise(found)))))
+        name = f"wave-{wave}"
+        kept = journal.batch(name)
+        if kept is None:
+            model, best = _emulated(rows, points, simulated)
+            asked = walk(model, points[best], runs, seed + wave)
+            seeds = range(1_000_000 * (wave + 1), 1_000_000 * (wave + 1) + runs)
+            kept = asked, journal.simulate(name, asked, scale, seeds, pool)
+        points, simulated = np.concatenate([points, kept[0]]), np.concatenate([simulated, kept[1]])
+        progress(f"wave {wave + 1}", runs, runs, float(np.median(misfit(rows.standardise(kept[1])))))
+    model, best = _emulated(rows, points, simulated)
+    return Posterior(walk(model, points[best], runs, seed + waves), model)
+
+
+def _emulated(
+    rows: Rows, points: NDArray[np.float64], simulated: NDArray[np.float64]
+) -> tuple[emulator.Emulator, NDArray[np.int64]]:
+    """The emulator of the nearest simulations, and the points from which a walk begins."""
     distances = rows.standardise(simulated)
     best = np.argsort(misfit(distances), kind="stable")[:NEAREST]
-    model = emulator.fit(points[best], distances[best])
-    return Posterior(walk(model, points[best[:200]], runs, seed + waves), model)
+    return emulator.fit(points[best], distances[best]), best[:STARTS]

@@ -1,0 +1,63 @@
+"""The contested history: which of its numbers can hold together, for any parameters?
+
+The article's rows are fitted together with those on membership before 2020, which nobody contests.
+"""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from experiments import targets
+from experiments.calibration.misfit import Rows
+from experiments.targets import Target
+
+UNCONTESTED_UNTIL = "2020"
+WHY = "The contested history of one article, as near as the mechanisms come to it."
+
+
+def rows() -> list[Target]:
+    """The contested rows first, then the uncontested ones."""
+    uncontested = [
+        target for target in targets.load() if target.measure == "members" and target.when < UNCONTESTED_UNTIL
+    ]
+    return [*targets.load(targets.CONTESTED), *uncontested]
+
+
+def together(fitted: Rows, simulated: NDArray[np.float64], contested: list[str]) -> pd.DataFrame:
+    """One line for each contested row and each pair of them: how near any simulation came to both at once.
+
+    Args:
+        fitted: the rows.
+        simulated: what every simulation of the calibration says of them, shape (simulations, rows).
+        contested: ids of the rows in question.
+
+    Columns: `first`, `second` (empty for a row alone), `nearest` the least distance of the worse of the two in half
+    bands (up to 1: some simulation had both in their bands), `simulations` how many had.
+    """
+    distances = np.abs(fitted.standardise(simulated))
+    place = {name: number for number, name in enumerate(fitted.names)}
+    lines = []
+    for names in (*((name,) for name in contested), *combinations(contested, 2)):
+        worse = distances[:, [place[name] for name in names]].max(axis=1)
+        inside = fitted.inside(simulated)[:, [place[name] for name in names]].all(axis=1)
+        lines.append(
+            {
+                "first": names[0],
+                "second": names[1] if len(names) == 2 else "",
+                "nearest": float(worse.min()),
+                "simulations": int(inside.sum()),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def contradictions(found: pd.DataFrame) -> list[str]:
+    """The rows that no simulation reached, and the pairs of reachable rows that none reached together."""
+    alone = found[(found["second"] == "") & (found["simulations"] == 0)]["first"].to_list()
+    pairs = found[(found["second"] != "") & (found["simulations"] == 0)]
+    pairs = pairs[~pairs["first"].isin(alone) & ~pairs["second"].isin(alone)]
+    lines = [f"reached by no simulation: {', '.join(alone) or 'none; each can be had alone'}"]
+    lines += [f"never together: {row.first} and {row.second}" for row in pairs.itertuples()]
+    return lines
