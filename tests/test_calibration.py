@@ -1,18 +1,25 @@
 """Calibration: priors, misfit, the journal, the emulator and the held-out test."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import targets
-from experiments.calibration import emulator, ensemble, priors, recovery, validation
-from experiments.calibration.calibrate import Plan, calibrate, keep
+from experiments import cli, targets
+from experiments.calibration import contested, emulator, ensemble, priors, recovery, stories, validation
+from experiments.calibration.calibrate import Fit, Plan, calibrate, keep
 from experiments.calibration.journal import Journal, JournalError, workers
 from experiments.calibration.misfit import Rows, misfit
 from model.scenario import PARAMETERS, Scenario
+from model.scenario import load as load_scenario
 
+HEADER = "id,plan,measure,when,value,unit,low,high,grade,role,source,note\n"
 FIT = [target for target in targets.load() if target.role == "fit"]
 
 
@@ -230,3 +237,120 @@ def test_the_sets_that_ship_are_within_their_priors_and_run_over_2021():
     report = validation.report(targets.load(), ensemble.read_off(runs, targets.load()))
     assert len(report) == 50
     assert len(validation.summary(report)) == 4
+
+
+class TestStories:
+    record = targets.load()
+
+    def told(self, name, shift, spread=0.2):
+        """A story whose set misses every row by about so many half bands."""
+        fitted = [target for target in self.record if target.role == "fit"]
+        rows = Rows(tuple(fitted))
+        generator = np.random.default_rng(4)
+
+        def simulated(chosen):
+            half = np.array([0.5 * (target.high - target.low) for target in chosen])
+            published = np.array([target.value for target in chosen])
+            return published + half * (shift + spread * generator.standard_normal((40, len(chosen))))
+
+        chosen = priors.load().only(["salience", "habit"])
+        points = generator.random((40, 2))
+        fit = Fit(chosen, rows, points, simulated(fitted), np.full(len(fitted), 0.1), points, None)
+        return stories.Told(fit, simulated(self.record))
+
+    def test_the_nearer_story_has_the_weight(self):
+        table = stories.compare({"default": self.told("a", 0.1), "maturation": self.told("b", 1.5)}, self.record)
+        assert table["story"].to_list() == ["all together", "maturation only"]
+        assert table["weight_fit"].sum() == pytest.approx(1)
+        assert table["weight_fit"][0] > 0.99
+        assert table["weight_validate"][0] > 0.9
+        assert table["fit_inside"][0] == "44 of 44"
+        said = stories.conclusion(table)
+        assert "favour 'all together'" in said[0]
+        assert "excluded (weight below 0.01): maturation only" in said[0]
+
+    def test_equal_stories_share_the_weight(self):
+        one = self.told("a", 0.3)
+        table = stories.compare({"default": one, "adverse_exit": one}, self.record)
+        assert table["weight_fit"].to_list() == [0.5, 0.5]
+        assert "excluded (weight below 0.01): none" in stories.conclusion(table)[0]
+
+    def test_weights_by_hand(self):
+        assert stories.weights(np.array([1.0, 1.0 + np.log(3.0)])) == pytest.approx([0.75, 0.25])
+
+    def test_every_story_is_a_scenario_and_leaves_something_to_fit(self):
+        for name in stories.STORIES:
+            base = load_scenario(name)
+            left = priors.load().without(base.differences())
+            assert left.names
+            assert not set(left.names) & set(base.differences())
+
+
+class TestContested:
+    def test_its_rows_can_be_read_off_a_history(self, small_history):
+        record = targets.Record(small_history)
+        found = {t.id: targets.MEASURED[t.measure](record, t) for t in contested.rows()}
+        assert all(np.isfinite(list(found.values())))
+        general = small_history[small_history["date"].str.startswith("2020")]
+        collected = general.groupby("date")["collected_yuan"].sum()
+        assert found["guancha_float_2020"] == pytest.approx(collected.mean())
+        last = small_history[small_history["date"] == "2021-12-21"]
+        assert found["guancha_pending_close"] == pytest.approx(last["owed_yuan"].sum())
+        assert found["guancha_migration"] == small_history["taken_over"].sum() > 0
+
+    def test_rows_that_no_simulation_has_together_are_named(self):
+        chosen = [target for target in contested.rows() if target.id.startswith("guancha_share")]
+        rows = Rows(tuple(chosen))
+        middle = np.array([target.value for target in chosen])
+        # 2019 and 2020 each alone, never together; 2021 never.
+        simulated = np.array([[middle[0], 1.0, 1.0], [1.0, middle[1], 1.0]])
+        found = contested.together(rows, simulated, rows.names)
+        said = contested.contradictions(found)
+        assert said == [
+            "reached by no simulation: guancha_share_2021",
+            "never together: guancha_share_2019 and guancha_share_2020",
+        ]
+        alone = found[found["second"] == ""].set_index("first")
+        assert alone["simulations"].to_list() == [1, 1, 0]
+        assert alone.at["guancha_share_2019", "nearest"] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("id,plan,measure,when,value,unit,low,high,grade,role,source\n", "column 'note' is missing in record.csv"),
+        (HEADER + "a,general,share,2019-13-P1,1,CNY,0,2,A,fit,s,\n", "when = '2019-13-P1' cannot be read for share"),
+        (HEADER + "a,general,shares,2019-01-P1,1,CNY,0,2,A,fit,s,\n", "measure = 'shares'; allowed: annual_share"),
+    ],
+)
+def test_calibrate_refuses_a_bad_record_with_one_line(tmp_path, monkeypatch, capsys, content, message):
+    file = tmp_path / "record.csv"
+    file.write_text(content, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["mutualaid", "calibrate", "--targets", str(file), "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_of_calibrate_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
+    command = [sys.executable, "-c", "from experiments.cli import main; main()", "calibrate", "--out", str(tmp_path)]
+    running = subprocess.Popen(
+        [*command, "--workers", "1"],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while running.poll() is None and not list(tmp_path.glob("search-*.npz")):
+        time.sleep(0.1)
+    os.killpg(running.pid, signal.SIGINT)
+    said, _ = running.communicate(timeout=120)
+    assert running.returncode == 130, said
+    assert "interrupted; the same command goes on from" in said
+    assert "Traceback" not in said
+    assert list(tmp_path.glob("search-0000.npz"))

@@ -9,6 +9,8 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -46,6 +48,19 @@ def _one(task: tuple[Scenario, Sequence[Target]]) -> NDArray[np.float64]:
     return simulate_rows(*task)
 
 
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the parent, and end with it, even if it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def end_with_parent() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
 @contextlib.contextmanager
 def workers(number: int | None = None) -> Iterator[ProcessPoolExecutor]:
     """Processes that simulate, one thread each; as many as there are cores unless told otherwise."""
@@ -53,7 +68,8 @@ def workers(number: int | None = None) -> Iterator[ProcessPoolExecutor]:
     before = os.environ.get("NUMBA_NUM_THREADS")
     os.environ["NUMBA_NUM_THREADS"] = "1"
     try:
-        with ProcessPoolExecutor(number, mp_context=multiprocessing.get_context("spawn")) as pool:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(number, mp_context=spawn, initializer=_begin_worker) as pool:
             yield pool
     finally:
         if before is None:
