@@ -1,7 +1,7 @@
 """Scenario: every parameter once, with its default, unit, bounds and source.
 
-A scenario is fixed when it is made: `replace` gives a changed copy, nothing is ever mutated. Values marked
-"assumed" have no source and were chosen by hand; the others name theirs.
+A scenario is fixed when it is made: `replace` gives a changed copy, nothing is ever mutated. Values marked "fitted" are
+one member of the acceptable set (`docs/calibration.md`); "assumed" ones have no source; the others name theirs.
 """
 
 import difflib
@@ -40,15 +40,17 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     """All parameters of a run; see `docs/parameters.md` for the table."""
 
     # People
-    potential_population: Annotated[int, Par("people who could hear of the plans", "people", 1_000, 1_400_000_000)] = (
-        220_000_000
-    )
+    potential_population: Annotated[
+        int, Par("people who could hear of the plans", "people", 1_000, 1_400_000_000, "fitted")
+    ] = 195_300_000
     scale: Annotated[float, Par("real people per row", "people", 1, 10_000_000)] = 20
-    frailty_sd: Annotated[float, Par("spread of own risk around age and sex (sd of ln)", "1", 0, 1.5)] = 0.5
+    frailty_sd: Annotated[float, Par("spread of own risk around age and sex (sd of ln)", "1", 0, 1.5, "fitted")] = (
+        0.5699
+    )
     premium_median: Annotated[
-        float, Par("median premium over fair value that people would pay", "share of fair value", -0.9, 10)
-    ] = 0.838
-    premium_sd: Annotated[float, Par("spread of ln(1 + premium)", "1", 0, 2)] = 0.61
+        float, Par("median premium over fair value that people would pay", "share of fair value", -0.9, 10, "fitted")
+    ] = 0.443
+    premium_sd: Annotated[float, Par("spread of ln(1 + premium)", "1", 0, 2, "fitted")] = 0.7089
     premium_risk_correlation: Annotated[
         float,
         Par(
@@ -56,36 +58,52 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "1",
             -1,
             1,
-            "sign disputed: Fang et al. SSRN 3781998 (advantageous), Chen et al. EFM 2023 (adverse); size assumed",
+            "sign disputed: Fang et al. SSRN 3781998 (advantageous), Chen et al. EFM 2023 (adverse); size fitted",
         ),
-    ] = -0.105
-    adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2)] = 1.49
-    attention_sd: Annotated[float, Par("spread of how readily members notice a bill (sd of ln)", "1", 0, 2)] = 0.6
+    ] = 0.2239
+    adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2, "fitted")] = 1.388
+    attention_sd: Annotated[
+        float, Par("spread of how readily members notice a bill (sd of ln)", "1", 0, 2, "fitted")
+    ] = 0.6472
     inert_share: Annotated[
-        float, Par("members who never look", "share", 0, 0.999, "Dahl & Forbes: 16-22 % (parameters.md C-i)")
-    ] = 0.2
-    low_credit_share: Annotated[float, Par("people below the credit gate of 650", "share", 0, 1)] = 0.44
+        float, Par("members who never look", "share", 0, 0.999, "Dahl & Forbes: 16-22 % (parameters.md C-i); fitted")
+    ] = 0.1711
+    low_credit_share: Annotated[float, Par("people below the credit gate of 650", "share", 0, 1, "fitted")] = 0.4587
     chronic_prevalence_40: Annotated[
-        float, Par("chronic illness that the general questionnaire bars, at 40", "share", 0, 0.5)
-    ] = 0.0233
+        float, Par("chronic illness that the general questionnaire bars, at 40", "share", 0, 0.5, "fitted")
+    ] = 0.0142
 
     # Health
     incidence_multiplier: Annotated[float, Par("all illness risks times this", "1", 0, 10)] = 1.0
-    thyroid_multiplier: Annotated[float, Par("thyroid cancers now over the registries of 2013-2017", "1", 0, 10)] = 1.58
-    early_cancer_share: Annotated[float, Par("other cancers found at an early, mild stage", "share", 0, 0.9)] = 0.2
+    thyroid_multiplier: Annotated[
+        float, Par("thyroid cancers now over the registries of 2013-2017", "1", 0, 10, "fitted")
+    ] = 2.277
+    early_cancer_share: Annotated[
+        float, Par("other cancers found at an early, mild stage", "share", 0, 0.9, "fitted")
+    ] = 0.4521
     accident_share: Annotated[float, Par("critical illness caused by accident (no wait)", "share", 0, 0.5)] = 0.005
-    blue_share: Annotated[float, Par("illness that strikes without warning signs", "share", 0.001, 1)] = 0.3
+    blue_share: Annotated[float, Par("illness that strikes without warning signs", "share", 0.001, 1, "fitted")] = (
+        0.4843
+    )
     true_alarm_share: Annotated[float, Par("warning signs that end in illness", "share", 0.01, 1)] = 0.3
-    signs_months: Annotated[float, Par("mean duration of warning signs", "months", 0.5, 60)] = 15.7
+    signs_months: Annotated[float, Par("mean duration of warning signs", "months", 0.5, 60, "fitted")] = 21.4
     mortality_multiplier: Annotated[float, Par("other-cause mortality times this", "1", 0, 10)] = 1.0
 
     # What a person knows and decides
-    information: Annotated[float, Par("how much people know of their own risk", "0 none, 1 all", 0, 1)] = 0.723
-    signs_weight: Annotated[float, Par("share of the risk in warning signs that people perceive", "share", 0, 1)] = 0.5
+    information: Annotated[float, Par("how much people know of their own risk", "0 none, 1 all", 0, 1, "fitted")] = (
+        0.833
+    )
+    signs_weight: Annotated[
+        float, Par("share of the risk in warning signs that people perceive", "share", 0, 1, "fitted")
+    ] = 0.2846
     entry_knowledge: Annotated[float, Par("share of it that counts when they consider joining", "share", 0, 1)] = 1.0
     exit_knowledge: Annotated[float, Par("share of it that counts when they consider leaving", "share", 0, 1)] = 1.0
-    join_temperature: Annotated[float, Par("noise of the choice to join (0: cut-off rule)", "ln price", 0, 5)] = 0.676
-    stay_temperature: Annotated[float, Par("noise of the choice to stay (0: cut-off rule)", "ln price", 0, 5)] = 0.509
+    join_temperature: Annotated[
+        float, Par("noise of the choice to join (0: cut-off rule)", "ln price", 0, 5, "fitted")
+    ] = 0.5286
+    stay_temperature: Annotated[
+        float, Par("noise of the choice to stay (0: cut-off rule)", "ln price", 0, 5, "fitted")
+    ] = 0.4827
     concealment: Annotated[float, Par("people with signs who conceal them when asked", "share", 0, 1)] = 0.1
     joining_hassle: Annotated[
         float,
@@ -94,30 +112,47 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "yuan/year",
             0,
             5_000,
-            "size assumed; hassle and inattention: Covered California (parameters.md C-i)",
+            "size fitted; hassle and inattention: Covered California (parameters.md C-i)",
         ),
-    ] = 67.6
+    ] = 56.37
     advertised_price: Annotated[
-        float, Par("yearly cost that people expect before the first settlement", "yuan/year", 0, 1e7)
-    ] = 20.0
-    seniors_advertised_price: Annotated[float, Par("the same in the seniors' plan", "yuan/year", 0, 1e7)] = 60.0
+        float, Par("yearly cost that people expect before the first settlement", "yuan/year", 0, 1e7, "fitted")
+    ] = 49.21
+    seniors_advertised_price: Annotated[float, Par("the same in the seniors' plan", "yuan/year", 0, 1e7, "fitted")] = (
+        58.73
+    )
     price_memory: Annotated[
-        float, Par("weight of the last bill in the expected price", "share per period", 0.001, 1)
-    ] = 0.237
+        float, Par("weight of the last bill in the expected price", "share per period", 0.001, 1, "fitted")
+    ] = 0.314
 
     # Hearing, noticing, coming back
-    launch_advertising: Annotated[float, Par("hearing at the launch campaign", "per person-period", 0, 500)] = 0.0731
-    launch_weeks: Annotated[float, Par("mean length of the launch campaign", "weeks", 0.5, 52)] = 3.59
-    advertising: Annotated[float, Par("hearing by standing advertisement", "per person-period", 0, 500)] = 0.0155
+    launch_advertising: Annotated[
+        float, Par("hearing at the launch campaign", "per person-period", 0, 500, "fitted")
+    ] = 0.1495
+    launch_weeks: Annotated[float, Par("mean length of the launch campaign", "weeks", 0.5, 52, "fitted")] = 0.7796
+    advertising: Annotated[float, Par("hearing by standing advertisement", "per person-period", 0, 500, "fitted")] = (
+        0.03935
+    )
     word_of_mouth: Annotated[
-        float, Par("hearing from members, per share of people who are members", "per person-period", 0, 500)
-    ] = 0.0235
+        float, Par("hearing from members, per share of people who are members", "per person-period", 0, 500, "fitted")
+    ] = 0.00547
     door_rush: Annotated[
-        float, Par("how fast those before a closed door (gate, unopened plan) come when it opens", "per period", 0, 500)
-    ] = 0.194
-    door_weeks: Annotated[float, Par("mean length of that rush", "weeks", 0.5, 52)] = 16.6
-    reconsideration: Annotated[float, Par("how often those outside think again", "per person-period", 0, 500)] = 0.0039
-    return_rate: Annotated[float, Par("how often those who left think again", "per person-period", 0, 500)] = 0.00537
+        float,
+        Par(
+            "how fast those before a closed door (gate, unopened plan) come when it opens",
+            "per period",
+            0,
+            500,
+            "fitted",
+        ),
+    ] = 0.1005
+    door_weeks: Annotated[float, Par("mean length of that rush", "weeks", 0.5, 52, "fitted")] = 8.13
+    reconsideration: Annotated[
+        float, Par("how often those outside think again", "per person-period", 0, 500, "fitted")
+    ] = 0.0006768
+    return_rate: Annotated[
+        float, Par("how often those who left think again", "per person-period", 0, 500, "fitted")
+    ] = 0.00424
     habit: Annotated[
         float,
         Par(
@@ -125,24 +160,30 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "per bill",
             0,
             500,
-            "5 % a year switch at a constant premium (Buchmueller & Feldstein); size assumed",
+            "5 % a year switch at a constant premium (Buchmueller & Feldstein); size fitted",
         ),
-    ] = 0.00592
+    ] = 0.01868
     habituation: Annotated[
-        float, Par("weight of the last bill in what members are used to pay", "share per bill", 0, 1)
-    ] = 0.0615
+        float, Par("weight of the last bill in what members are used to pay", "share per bill", 0, 1, "fitted")
+    ] = 0.09513
     salience: Annotated[
-        float, Par("extra attention per yuan by which recent bills exceed the usual one", "per yuan", 0, 100)
-    ] = 0.0319
-    news_attention: Annotated[float, Par("extra attention per unit of bad news", "per unit", 0, 100)] = 7.02
-    news_weeks: Annotated[float, Par("mean length of the talk about bad news", "weeks", 0.01, 52)] = 0.01
+        float, Par("extra attention per yuan by which recent bills exceed the usual one", "per yuan", 0, 100, "fitted")
+    ] = 0.004661
+    news_attention: Annotated[float, Par("extra attention per unit of bad news", "per unit", 0, 100, "fitted")] = 39.08
+    news_weeks: Annotated[float, Par("mean length of the talk about bad news", "weeks", 0.01, 52, "fitted")] = 1.224
 
     # Trust
-    regulator_impact: Annotated[float, Par("trust lost by a statement of the regulator", "share", 0, 1)] = 0.055
-    scandal_impact: Annotated[float, Par("trust lost by the scandal of November 2020", "share", 0, 1)] = 0.0733
-    rival_closure_impact: Annotated[float, Par("trust lost by the closure of a rival", "share", 0, 1)] = 0.115
+    regulator_impact: Annotated[float, Par("trust lost by a statement of the regulator", "share", 0, 1, "fitted")] = (
+        0.0085
+    )
+    scandal_impact: Annotated[float, Par("trust lost by the scandal of November 2020", "share", 0, 1, "fitted")] = (
+        0.02659
+    )
+    rival_closure_impact: Annotated[float, Par("trust lost by the closure of a rival", "share", 0, 1, "fitted")] = (
+        0.02659
+    )
     refusal_impact: Annotated[float, Par("trust lost per share of claims refused, per period", "share", 0, 1)] = 0.02
-    trust_recovery: Annotated[float, Par("return of lost trust", "share per period", 0, 1)] = 0.00333
+    trust_recovery: Annotated[float, Par("return of lost trust", "share per period", 0, 1, "fitted")] = 0.009591
 
     # Plans
     fee_rate: Annotated[
@@ -167,14 +208,18 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         float, Par("benefit of mild cancers", "yuan", 0, 1e7, "plan rules (seniors); thyroid from 2019-05-01")
     ] = 50_000.0
     credit_gate: Annotated[bool, Par("credit gate until 2019-03-22", "yes or no", 0, 1, "plan rules")] = True
-    seniors_screening: Annotated[float, Par("signs that the looser questionnaires ask about", "share", 0, 1)] = 0.841
+    seniors_screening: Annotated[
+        float, Par("signs that the looser questionnaires ask about", "share", 0, 1, "fitted")
+    ] = 0.3353
 
     # Claims
-    filing_share: Annotated[float, Par("illnesses of those covered that become claims", "share", 0, 1)] = 0.385
-    cancer_filing_share: Annotated[float, Par("the same in the cancer plans", "share", 0, 1)] = 0.735
+    filing_share: Annotated[float, Par("illnesses of those covered that become claims", "share", 0, 1, "fitted")] = (
+        0.3578
+    )
+    cancer_filing_share: Annotated[float, Par("the same in the cancer plans", "share", 0, 1, "fitted")] = 0.7384
     lag_months: Annotated[
-        float, Par("mean time from diagnosis to filing", "months", 0, 5, "claims due within 180 days; mean assumed")
-    ] = 2.6
+        float, Par("mean time from diagnosis to filing", "months", 0, 5, "claims due within 180 days; mean fitted")
+    ] = 3.401
     concealment_found: Annotated[float, Par("concealed signs found out at the review", "share", 0, 1)] = 0.6
     terms_refusal: Annotated[float, Par("claims that do not meet the terms", "share", 0, 1)] = 0.05
     review_periods: Annotated[
@@ -184,24 +229,24 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "half-months",
             0,
             12,
-            "field review, then 3 days of public objection; length assumed",
+            "field review, then 3 days of public objection; length fitted",
         ),
-    ] = 1
+    ] = 0
     review_start: Annotated[
-        float, Par("claims the platform can review at the launch", "claims per period", 0, 1e12)
-    ] = 2.8
+        float, Par("claims the platform can review at the launch", "claims per period", 0, 1e12, "fitted")
+    ] = 0.4103
     review_growth: Annotated[
-        float, Par("most by which review capacity grows or shrinks", "share per period", 0.001, 5)
-    ] = 0.625
+        float, Par("most by which review capacity grows or shrinks", "share per period", 0.001, 5, "fitted")
+    ] = 0.6947
     review_clearing: Annotated[
-        float, Par("periods in which the platform means to clear the queue", "half-months", 0.5, 100)
-    ] = 2.3
+        float, Par("periods in which the platform means to clear the queue", "half-months", 0.5, 100, "fitted")
+    ] = 5.656
     covid_review: Annotated[
-        float, Par("review capacity from February to April 2020", "share", 0, 1, "field checks stopped; size assumed")
-    ] = 0.327
+        float, Par("review capacity from February to April 2020", "share", 0, 1, "field checks stopped; size fitted")
+    ] = 0.5347
     covid_filing: Annotated[
-        float, Par("claims put off each period in those months", "share", 0, 0.95, "fewer diagnoses; size assumed")
-    ] = 0.666
+        float, Par("claims put off each period in those months", "share", 0, 0.95, "fewer diagnoses; size fitted")
+    ] = 0.724
 
     # The alternative and the end
     insurer_loading: Annotated[
@@ -214,7 +259,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
 
     # How it is computed
     expected_claims: Annotated[bool, Par("settle expected claims instead of the sampled cases", "yes or no", 0, 1)] = (
-        False
+        True
     )
     periods: Annotated[int, Par("settlements to simulate", "half-months", 1, 140, "2018-10-P2 to 2022-01-P2: 79")] = (
         calendar.PERIODS

@@ -36,7 +36,7 @@ class Plan:
     """Time after which the search ends, whatever is left of its runs."""
     waves: int = 4
     wave_runs: int = 800
-    set_size: int = 200
+    set_size: int = 100
     """Parameter sets kept: of the draws from the posterior, those whose own simulation is closest."""
     scale: float = 1_000
     """Real people per row."""

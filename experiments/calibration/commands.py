@@ -41,7 +41,7 @@ def calibrate(
     ),
     runs: RunsOption = 2_100,
     minutes: Annotated[float | None, typer.Option("--minutes", help="Time after which the search ends.")] = None,
-    waves: WavesOption = 7,
+    waves: WavesOption = 9,
     wave_runs: WaveRunsOption = 600,
     seed: Annotated[int, typer.Option("--seed", min=1, help="The seed of search and walk.")] = 1,
     workers: WorkersOption = None,
@@ -109,9 +109,9 @@ def _fit(
 
 def stories(
     out: OutOption = Path("out/stories"),
-    runs: RunsOption = 600,
-    waves: WavesOption = 4,
-    wave_runs: WaveRunsOption = 400,
+    runs: RunsOption = 400,
+    waves: WavesOption = 3,
+    wave_runs: WaveRunsOption = 300,
     scale: Annotated[float, typer.Option("--scale", help="Real people per row.")] = 2_000,
     number: Annotated[int, typer.Option("--number", min=2, help="Parameter sets of each story run over 2021.")] = 60,
     workers: WorkersOption = None,
@@ -149,9 +149,9 @@ def stories(
 
 def contested(
     out: OutOption = Path("out/contested"),
-    runs: RunsOption = 600,
-    waves: WavesOption = 4,
-    wave_runs: WaveRunsOption = 400,
+    runs: RunsOption = 400,
+    waves: WavesOption = 3,
+    wave_runs: WaveRunsOption = 300,
     scale: Annotated[float, typer.Option("--scale", help="Real people per row.")] = 2_000,
     workers: WorkersOption = None,
 ) -> None:

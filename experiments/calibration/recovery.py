@@ -9,8 +9,10 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from experiments.calibration.calibrate import INTERVAL, Fit
+from experiments.calibration.emulator import Emulator
 from experiments.calibration.journal import Journal
 from experiments.calibration.misfit import FREEDOM, WITHIN
 from experiments.calibration.posterior import walk
@@ -27,11 +29,15 @@ def recover(journal: Journal, fit: Fit, truths: int, scale: float, pool: Process
     simulated = journal.simulate("recovery", true, scale, range(SEED, SEED + truths), pool)
     blur = generator.standard_t(FREEDOM, (truths, len(fit.rows.targets))) / WITHIN
     records = fit.rows.standardise(simulated) + blur
+    tasks = [(fit.emulator, fit.chain, SAMPLE, SEED + number, record) for number, record in enumerate(records)]
     lines = []
-    for number, (point, record) in enumerate(zip(true, records, strict=True)):
-        sample = walk(fit.emulator, fit.chain, SAMPLE, SEED + number, record)
-        low, high = np.quantile(sample, INTERVAL, axis=0)
+    for number, (point, (low, high)) in enumerate(zip(true, pool.map(_interval, tasks), strict=True)):
         for column, name in enumerate(fit.priors.names):
             inside = low[column] <= point[column] <= high[column]
             lines.append((number, name, point[column], low[column], high[column], inside))
     return pd.DataFrame(lines, columns=["truth", "parameter", "true", "low", "high", "inside"])
+
+
+def _interval(task: tuple[Emulator, NDArray[np.float64], int, int, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The interval of every parameter given a made record, shape (2, parameters)."""
+    return np.asarray(np.quantile(walk(*task), INTERVAL, axis=0))

@@ -1,5 +1,6 @@
 """The commands `sweep`, `results` and `sensitivity`."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -57,8 +58,14 @@ def _run(
     what: str,
 ) -> int:
     """Sweep with a bar; Ctrl-C leaves a folder that can be resumed, and says how."""
+    from experiments.sweeps.engine import fitting
     from experiments.sweeps.engine import sweep as run
 
+    if scheduler is None:
+        wanted = workers or os.cpu_count() or 1
+        workers = fitting(study, wanted)
+        if workers < wanted:
+            console().print(f"memory is enough for {workers} of {wanted} workers", highlight=False)
     last: list[Progress] = []
     begin = time.monotonic()
 
