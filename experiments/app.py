@@ -25,7 +25,7 @@ from model.scenario import DEFAULT_SEED, PARAMETERS, Scenario
 TITLE = "Mutual aid: who stays?"
 HOST = "127.0.0.1"
 FIXED = {"scale": 1_000, "expected_claims": True}
-"""220,000 rows step within the blink of an eye. But one sampled case would stand for 1,000 people: bills would jump,
+"""200,000 rows step within the blink of an eye. But one sampled case would stand for 1,000 people: bills would jump,
 and members would flee the jumps. Hence expected claims are settled."""
 
 SLIDERS = {

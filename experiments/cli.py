@@ -140,7 +140,7 @@ def theory() -> None:
 
 @app.command()
 def scenarios() -> None:
-    """List the named scenarios and how each differs from the default."""
+    """List the named scenarios, and how each differs."""
     from model import scenario as all_scenarios
 
     screen = console()

@@ -354,3 +354,14 @@ def test_ctrl_c_of_calibrate_keeps_what_is_finished_and_says_how_to_go_on(tmp_pa
     assert "interrupted; the same command goes on from" in said
     assert "Traceback" not in said
     assert list(tmp_path.glob("search-0000.npz"))
+
+
+def test_the_default_scenario_is_a_member_of_the_set_that_ships():
+    defaults = Scenario().values()
+    assert any(
+        all(defaults[name] == pytest.approx(value, rel=1e-3, abs=1e-9) for name, value in values.items())
+        for values in ensemble.load()
+    )
+    chosen = priors.load()
+    fitted = {*chosen.names, *chosen.tied}
+    assert {name for name, par in PARAMETERS.items() if "fitted" in par.source} == fitted

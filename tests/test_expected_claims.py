@@ -5,8 +5,15 @@ import numpy as np
 from model.model import MutualAidModel
 from model.scenario import Scenario
 
-STILL = {"habit": 0.0, "salience": 0.0, "news_attention": 0.0, "refusal_impact": 0.0, "scale": 500}
-"""Nobody reacts to a bill, so that luck in the claims does not move the members."""
+STILL = {
+    "habit": 0.0,
+    "salience": 0.0,
+    "news_attention": 0.0,
+    "refusal_impact": 0.0,
+    "review_start": 1e9,
+    "scale": 250,
+}
+"""Nobody reacts to a bill, so that luck in the claims moves neither the members nor the hiring of reviewers."""
 SEEDS = range(1, 9)
 
 

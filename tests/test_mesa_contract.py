@@ -196,7 +196,7 @@ class TestPage:
         assert held.value.period == 0
         assert {name: getattr(scenario, name) for name in app.FIXED} == app.FIXED
         assert (scenario.habit, scenario.seed) == (0.3, 7)
-        assert set(scenario.differences()) == {*app.FIXED, "habit"}
+        assert set(scenario.differences()) == {"scale", "habit"}
         press("Step")
         assert held.value.period == 1
         context.close()

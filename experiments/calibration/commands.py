@@ -116,7 +116,7 @@ def stories(
     number: Annotated[int, typer.Option("--number", min=2, help="Parameter sets of each story run over 2021.")] = 60,
     workers: WorkersOption = None,
 ) -> None:
-    """Fit rival stories of the collapse the same way, and weigh them."""
+    """Fit rival stories of the collapse, and weigh them."""
     from experiments import targets
     from experiments.calibration import ensemble, priors
     from experiments.calibration import stories as rivals
@@ -155,7 +155,7 @@ def contested(
     scale: Annotated[float, typer.Option("--scale", help="Real people per row.")] = 2_000,
     workers: WorkersOption = None,
 ) -> None:
-    """Fit the contested history, and report which of its numbers cannot hold together."""
+    """Fit the contested history; find what cannot be true at once."""
     from experiments import targets
     from experiments.calibration import contested as rival
     from experiments.calibration import priors

@@ -34,7 +34,7 @@ def sweep(
     shard: Annotated[str, typer.Option("--shard", help="i/n: only the i-th of n parts of the points.")] = "1/1",
     retry: RetryOption = False,
 ) -> None:
-    """Run a study: all of its runs, or those that are still missing."""
+    """Run a study, or what is still missing of it."""
     from experiments.sweeps.engine import Shard
     from experiments.sweeps.study import load
 
@@ -183,7 +183,7 @@ def sensitivity(
     scheduler: SchedulerOption = None,
     retry: RetryOption = False,
 ) -> None:
-    """Which parameters matter: curves, Morris screening and Sobol' indices."""
+    """Find the parameters that matter: curves, Morris, Sobol'."""
     from experiments.output import OutputFolder
     from experiments.sweeps import sensitivity as analysis
     from experiments.sweeps.engine import Shard
