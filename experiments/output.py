@@ -19,6 +19,17 @@ class OutputError(UserError):
     """A folder that cannot be written: one line naming it and the reason."""
 
 
+def write(file: Path, content: bytes) -> None:
+    """Write a file at once: the old one or the new one is there, never half of it."""
+    temporary = file.with_name(f".{file.name}.unfinished")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
 class OutputFolder:
     """A folder for results. Files are made in a hidden neighbour and moved over when all of them are there.
 

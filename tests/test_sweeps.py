@@ -461,12 +461,22 @@ class TestResults:
 
     def test_the_command_prints_exports_and_verifies(self, whole, tmp_path, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)
-        arguments = [str(whole), "--export", "table.csv", "--picture", "summaries.png", "--verify"]
+        arguments = [
+            str(whole),
+            "--export",
+            "table.csv",
+            "--picture",
+            "summaries.png",
+            "--summaries",
+            "known.csv",
+            "--verify",
+        ]
         assert _type(monkeypatch, "results", *arguments) == 0
         out = capsys.readouterr().out
         for words in ("what do fee and wait do?", "Enough replicates?", "12 runs at 6 of 6 points", "0 units missing"):
             assert words in out
         assert Results(whole).digest() in out
+        assert len(pd.read_csv(tmp_path / "known.csv")) == 6 * len(SUMMARIES)
         assert (tmp_path / "summaries.png").stat().st_size > 10_000
         assert _type(monkeypatch, "results", str(tmp_path)) == 2
         assert "is not a result folder" in capsys.readouterr().err

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from experiments.calibration import posterior
 from experiments.calibration.emulator import Emulator
-from experiments.calibration.journal import Journal, write
+from experiments.calibration.journal import Journal
 from experiments.calibration.misfit import Rows, misfit
 from experiments.calibration.priors import Priors
 from experiments.calibration.search import search
+from experiments.output import write
 
 NOISE_SEED, SET_SEED = 500_000, 700_000
 """First seeds of the runs that measure noise and of those of the acceptable set."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from agents.compiled import version_of_sources
 from experiments.calibration.priors import Priors
-from experiments.output import OutputError
+from experiments.output import OutputError, write
 from experiments.targets import MEASURED, Record, Target
 from model import calendar
 from model.errors import UserError
@@ -150,13 +150,6 @@ class Journal:
         np.savez(temporary, points=points, simulated=simulated)
         temporary.replace(file)
         return simulated
-
-
-def write(file: Path, content: bytes) -> None:
-    """Write a file at once: the old one or the new one is there, never half of it."""
-    temporary = file.with_name(file.name + ".unfinished")
-    temporary.write_bytes(content)
-    temporary.replace(file)
 
 
 def _digest(*content: Any) -> str:

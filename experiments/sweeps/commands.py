@@ -103,6 +103,9 @@ def results(
     export: Annotated[
         Path | None, typer.Option("--export", help="FILE.csv or FILE.parquet for the tidy table.")
     ] = None,
+    summaries: Annotated[
+        Path | None, typer.Option("--summaries", help="FILE.csv for every summary at every point, with intervals.")
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", help="FILE.png for the summaries over the design.")
     ] = None,
@@ -121,6 +124,9 @@ def results(
     if export is not None and found.finished:
         found.export(export)
         screen.print(f"the tidy table of {found.runs} runs is in {export}", highlight=False)
+    if summaries is not None and found.finished:
+        found.export_summaries(summaries)
+        screen.print(f"the summaries are in {summaries}", highlight=False)
     if picture is not None and found.finished:
         from experiments.sweeps.figures import study_figure
 

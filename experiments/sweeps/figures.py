@@ -45,7 +45,8 @@ def study_figure(results: Results) -> Figure:
             if row == 0 and third is not None:
                 axis.set_title(f"{names[2]} = {third:g}", fontsize=9)
     if len(names) > 1:
-        axes[0, 0].legend(title=names[1], fontsize=7, title_fontsize=7, frameon=False)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, title=names[1], loc="outside lower center", ncols=8, fontsize=8, frameon=False)
     if names:
         for axis in axes[-1]:
             axis.set_xlabel(f"{names[0]} ({PARAMETERS[names[0]].unit})", fontsize=8)
@@ -114,7 +115,7 @@ def sensitivity_figure(curves: pd.DataFrame, screening: pd.DataFrame, indices: p
         sobol.set_xlim(left=0)
     axes[0, 0].set_title("one at a time, the others as in the scenario", fontsize=9)
     axes[0, 1].set_title("Morris: mean effect over the whole range", fontsize=9)
-    axes[0, 2].set_title("Sobol': share of variance, first (light) and total (dark)", fontsize=9)
+    axes[0, 2].set_title("Sobol': index, first (light), total (dark)", fontsize=9)
     axes[-1, 0].set_xlabel("share of the parameter's range, low to high", fontsize=8)
     for axis in axes.flat:
         axis.grid(alpha=0.25)

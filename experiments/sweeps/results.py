@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from experiments.output import write
 from experiments.sweeps import replication
 from experiments.sweeps.design import Design, StudyError
 from experiments.sweeps.engine import Shard, missing
@@ -136,6 +137,17 @@ class Results:
             temporary.replace(file)
         except OSError as error:
             temporary.unlink(missing_ok=True)
+            raise unwritable(file, error) from None
+
+    def export_summaries(self, file: Path) -> None:
+        """Write what is known of every summary at every point, as CSV.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        try:
+            write(file, self.verdicts().to_csv(index=False, lineterminator="\n", float_format="%.5g").encode())
+        except OSError as error:
             raise unwritable(file, error) from None
 
     def summaries(self) -> pd.DataFrame:
