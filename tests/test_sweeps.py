@@ -775,7 +775,8 @@ def test_a_full_disk_stops_the_sweep_with_one_line_and_earlier_results_stay(tmp_
     file = written(tmp_path, STUDY_OF_60_RUNS)
     # The compiled code is in its cache from here on, so that only results meet the limit.
     running = start(written(tmp_path, STUDY_OF_60_RUNS), tmp_path / "out", "--workers", "1", "--shard", "1/6")
-    assert running.wait(timeout=200) == 0
+    said, _ = running.communicate(timeout=200)
+    assert running.returncode == 0, said
     before = Results(tmp_path / "out").digest()
     limit = 6_000
     full = subprocess.run(

@@ -248,8 +248,7 @@ def _run_all(
             store.set_aside(unit, f"took its worker down {KILLS} times", "")
             failed = True
         except OutputError:
-            for left in futures.futures:
-                left.cancel()
+            client.cancel(list(futures.futures))
             raise
         state.done += 0 if failed else unit.end - unit.first
         state.failed += bool(failed)
