@@ -717,20 +717,27 @@ def workers_of(process):
     return found
 
 
-def test_ctrl_c_leaves_a_folder_that_can_be_resumed_and_says_how(tmp_path):
-    file = written(tmp_path, STUDY_OF_60_RUNS)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_sweep_that_is_interrupted_or_killed_can_be_resumed(how, address, tmp_path):
+    file = written(tmp_path, STUDY_OF_60_RUNS.replace("[0, 2, 4, 6, 8, 10]", "[2, 6]"))
     running = start(file, tmp_path / "out", "--workers", "1")
     points = tmp_path / "out" / "points"
     while running.poll() is None and not (points.is_dir() and any(points.glob("[0-9]*.parquet"))):
         time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGINT)
+    if how == signal.SIGINT:
+        os.killpg(running.pid, how)  # as a terminal does
+    else:
+        running.kill()
     said, _ = running.communicate(timeout=60)
-    assert running.returncode == 130, said
-    assert "runs are kept in" in said
+    assert running.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL), said
+    assert ("runs are kept in" in said) == (how == signal.SIGINT)
     assert "Traceback" not in said
     found = Results(tmp_path / "out")
-    assert 0 < found.runs < 60
-    assert found.runs + 2 * len(found.missing) == 60
+    assert 0 < found.runs < 20
+    assert found.runs + 2 * len(found.missing) == 20
+    for folder in ("out", "whole"):
+        assert sweep(study.load(file), tmp_path / folder, scheduler=address) == 0
+    assert Results(tmp_path / "out").digest() == Results(tmp_path / "whole").digest()
 
 
 @pytest.mark.slow

@@ -148,6 +148,7 @@ def results(
 
 def _print_summaries(found: Any, screen: Any) -> None:
     """Means over the replicates at each point, and whether the replicates are enough."""
+    from experiments.sweeps import replication
     from experiments.sweeps.summaries import SUMMARIES
 
     verdicts = found.verdicts()
@@ -160,18 +161,20 @@ def _print_summaries(found: Any, screen: Any) -> None:
     if known.empty:
         screen.print("one replicate a point: how much of a figure is luck cannot be told", highlight=False)
         return
+    runs = found.summaries()
     lines = []
     for name, rows in known.groupby("summary", sort=False):
-        widest = rows.loc[rows["variation"].idxmax()] if rows["variation"].notna().any() else rows.iloc[0]
+        worst = int(rows.loc[rows["variation"].fillna(0.0).idxmax(), "point"])
+        there = runs.loc[runs["point"] == worst, list(SUMMARIES)].to_dict("records")
+        by_number = replication.variation_by_number(there, str(name))
         lines.append(
             {
                 "summary": name,
-                "points": len(rows),
-                "enough at": int(rows["enough"].sum()),
+                "enough at": f"{int(rows['enough'].sum())} of {len(rows)} points",
                 "replicates": f"{rows['replicates'].min()} to {rows['replicates'].max()}",
                 "median variation": rows["variation"].median(),
-                "largest variation": widest["variation"],
-                "at point": int(widest["point"]),
+                "worst point": worst,
+                "its variation as replicates grow to all": " ".join(f"{value:.2g}" for value in _some(by_number)),
             }
         )
     import pandas as pd
@@ -180,6 +183,12 @@ def _print_summaries(found: Any, screen: Any) -> None:
     screen.print(
         plain_table(f"Enough replicates? 95 % interval within +-{tolerance:.0%} of the mean", pd.DataFrame(lines))
     )
+
+
+def _some(values: list[float]) -> list[float]:
+    """At most eight of these, the last among them."""
+    step = -(-len(values) // 8)
+    return values[::-1][::step][::-1] if values else values
 
 
 def sensitivity(
