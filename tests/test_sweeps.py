@@ -372,6 +372,11 @@ class TestSweeps:
         with pytest.raises(StudyError, match="scheduler = 'nowhere' does not answer"):
             sweep(quick(), tmp_path, scheduler="nowhere")
 
+    def test_a_cluster_that_does_not_see_the_folder_is_one_line(self, address, tmp_path, monkeypatch):
+        monkeypatch.setattr(engine.Store, "finished", lambda self: {})
+        with pytest.raises(StudyError, match="holds no result of runs that have ended"):
+            sweep(quick(), tmp_path, scheduler=address)
+
     @pytest.mark.parametrize("text", ["0/3", "4/3", "a/b", "3"])
     def test_bad_shards_are_refused(self, text):
         with pytest.raises(StudyError, match="shard = "):

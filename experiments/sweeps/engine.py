@@ -134,7 +134,12 @@ def sweep(
         with _cluster(number, scheduler) as client:
             while units:
                 _run_all(client, study, store, units[::-1] if backwards else units, state, progress, alone=number == 1)
-                units = missing(study.work, store.finished(), store.failed(), shard)
+                before, units = units, missing(study.work, store.finished(), store.failed(), shard)
+                if units and units[0] in before:
+                    raise StudyError(
+                        f"out = '{folder}' holds no result of runs that have ended; "
+                        "allowed: a folder that the workers of the cluster see under the same name"
+                    )
                 state.of = state.done + sum(unit.end - unit.first for unit in units)
     return len([unit for unit in store.failed() if shard.has(unit.point)])
 
