@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 READY := $(VENV)/.ready
 
-.PHONY: help setup reproduce test test-slow test-browser lint docs calibrate scales bench bench-guard lock clean
+.PHONY: help setup reproduce test test-slow test-browser lint docs calibrate stories scales bench bench-engine bench-guard lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -44,11 +44,18 @@ docs: setup  ## write the generated tables of docs/
 calibrate: setup  ## fit the parameters to the record to the end of 2020, from nothing (an hour on two cores)
 	$(BIN)/mutualaid calibrate
 
+stories: setup  ## fit rival stories of the collapse and the contested history (an hour and a half on two cores)
+	$(BIN)/mutualaid stories
+	$(BIN)/mutualaid contested
+
 scales: setup  ## does scale change the answer? into docs/scales.md (ten minutes)
 	$(BIN)/python -m benchmarks.scales
 
 bench: setup $(BENCH_VENV)/.ready  ## speed and memory, ours and others', into benchmarks/README.md (half an hour or more)
 	$(BIN)/python -m benchmarks.bench
+
+bench-engine: setup  ## what the sweep engine costs beside a bare pool of processes, in one run
+	$(BIN)/python -m benchmarks.engine
 
 bench-guard: setup  ## the crowd against a NumPy pass, in one run: did it become slower?
 	$(BIN)/python -m benchmarks.guard
