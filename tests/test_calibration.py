@@ -185,6 +185,22 @@ class TestJournal:
         identifiability = whole.identifiability()
         assert list(identifiability["parameter"].sort_values()) == sorted(self.names)
 
+    def test_a_fit_that_begins_from_a_set_does_not_search(self, tmp_path):
+        start = np.full((5, 2), 0.4)
+        with workers(1) as pool:
+            fit = calibrate(self.journal(tmp_path), self.plan, pool, lambda *_: None, start)
+        assert sorted(file.name for file in tmp_path.glob("*.npz")) == [
+            "noise.npz",
+            "set.npz",
+            "start.npz",
+            "wave-0.npz",
+        ]
+        points = np.load(tmp_path / "start.npz")["points"]
+        assert points.shape == (20, 2)
+        assert (points == 0.4).any()
+        assert (points != 0.4).any()
+        assert len(fit.points) == 6
+
     def test_made_records_give_an_interval_for_every_parameter(self, tmp_path):
         fit = self.run(tmp_path)
         with workers(1) as pool:

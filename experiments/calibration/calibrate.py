@@ -23,6 +23,8 @@ NOISE_SEED, SET_SEED = 500_000, 700_000
 """First seeds of the runs that measure noise and of those of the acceptable set."""
 REPEATS = 24
 """Runs of the best point, with different seeds, that measure the noise."""
+REDRAWN = 0.1
+"""Share of the parameters drawn anew around points that were found before."""
 INTERVAL = (0.05, 0.95)
 TOGETHER = 0.5
 """Correlations of at least this size are listed."""
@@ -107,20 +109,29 @@ class Fit:
 
 
 def calibrate(
-    journal: Journal, plan: Plan, pool: ProcessPoolExecutor, progress: Callable[[str, int, int, float], None]
+    journal: Journal,
+    plan: Plan,
+    pool: ProcessPoolExecutor,
+    progress: Callable[[str, int, int, float], None],
+    start: NDArray[np.float64] | None = None,
 ) -> Fit:
-    """Search, walk, simulate the set."""
+    """Search, walk, simulate the set; from points that were found before, shape (points, parameters), no search."""
     rows = Rows(tuple(journal.targets))
-    points, simulated = search(
-        journal,
-        rows,
-        runs=plan.search_runs,
-        minutes=plan.minutes,
-        scale=plan.scale,
-        seed=plan.seed,
-        pool=pool,
-        progress=progress,
-    )
+    if start is None:
+        points, simulated = search(
+            journal,
+            rows,
+            runs=plan.search_runs,
+            minutes=plan.minutes,
+            scale=plan.scale,
+            seed=plan.seed,
+            pool=pool,
+            progress=progress,
+        )
+    else:
+        points = spread(start, plan.search_runs, plan.seed)
+        simulated = journal.simulate("start", points, plan.scale, range(1, 1 + len(points)), pool)
+        progress("start", len(points), len(points), float(misfit(rows.standardise(simulated)).min()))
     found = posterior.infer(
         journal,
         rows,
@@ -144,6 +155,14 @@ def calibrate(
     accepted = np.argsort(misfits, kind="stable")[: plan.set_size]
     progress("set", len(drawn), len(drawn), float(np.median(misfits[accepted])))
     return Fit(journal.priors, rows, drawn[accepted], final[accepted], noise, found.points, found.emulator)
+
+
+def spread(start: NDArray[np.float64], number: int, seed: int) -> NDArray[np.float64]:
+    """Points around those of a set: a member each, with a tenth of its parameters drawn from the prior."""
+    generator = np.random.default_rng(seed)
+    members = start[generator.integers(len(start), size=number)]
+    drawn = generator.random(members.shape)
+    return np.where(generator.random(members.shape) < REDRAWN, drawn, np.clip(members, 0.001, 0.999))
 
 
 def keep(fit: Fit, plan: Plan, folder: Path) -> None:

@@ -67,7 +67,7 @@ def calibrate(
     wanted = targets.only([t for t in targets.load(targets_file or targets.RECORD) if t.role == "fit"], row)
     plan = Plan(search_runs=runs, minutes=minutes, waves=waves, wave_runs=wave_runs, seed=seed)
     journal = Journal(out, base, chosen, wanted)
-    found, again = _fit(journal, plan, workers, recover)
+    found, again = _fit(journal, plan, workers, made=recover)
     screen = console()
     screen.print(plain_table("The rows that were fitted", found.table()))
     screen.print(plain_table("What the record can tell of each parameter", found.identifiability()))
@@ -85,7 +85,7 @@ def calibrate(
 
 
 def _fit(
-    journal: "Journal", plan: "Plan", workers: int | None, made: int = 0, what: str = ""
+    journal: "Journal", plan: "Plan", workers: int | None, *, made: int = 0, what: str = "", start: Any = None
 ) -> tuple["Fit", "DataFrame | None"]:
     """Calibrate with bars and keep the result; also what was found again of so many made records."""
     from experiments.calibration import recovery
@@ -97,7 +97,7 @@ def _fit(
     with steps() as report, processes(workers) as pool:
         progress = misfit_steps(lambda step, done, of, note: report(f"{what} {step}".strip(), done, of, note))
         try:
-            found = fit(journal, plan, pool, progress)
+            found = fit(journal, plan, pool, progress, start)
             again = recovery.recover(journal, found, made, plan.scale, pool) if made else None
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -109,14 +109,19 @@ def _fit(
 
 def stories(
     out: OutOption = Path("out/stories"),
-    runs: RunsOption = 400,
+    runs: RunsOption = 300,
     waves: WavesOption = 3,
-    wave_runs: WaveRunsOption = 300,
+    wave_runs: WaveRunsOption = 250,
     scale: Annotated[float, typer.Option("--scale", help="Real people per row.")] = 2_000,
     number: Annotated[int, typer.Option("--number", min=2, help="Parameter sets of each story run over 2021.")] = 60,
     workers: WorkersOption = None,
 ) -> None:
-    """Fit rival stories of the collapse, and weigh them."""
+    """Fit rival stories of the collapse, and weigh them.
+
+    Each begins from the set that ships, as far as the story leaves its parameters free.
+    """
+    import numpy as np
+
     from experiments import targets
     from experiments.calibration import ensemble, priors
     from experiments.calibration import stories as rivals
@@ -132,7 +137,8 @@ def stories(
         base = scenario_from(story, None, None, None).replace(expected_claims=True)
         chosen = priors.load().without(base.differences())
         journal = Journal(out / story, base, chosen, [target for target in record if target.role == "fit"])
-        found, _ = _fit(journal, plan, workers, what=what)
+        start = np.array([chosen.point(values) for values in ensemble.load()])
+        found, _ = _fit(journal, plan, workers, what=what, start=start)
         with steps() as report, processes(workers) as pool:
             sets = found.parameters().to_dict("records")
             progress = partial(report, f"{what} 2021", note="")
