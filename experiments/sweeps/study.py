@@ -91,18 +91,21 @@ class Study:
             raise StudyError(f"tolerance = {self.tolerance!r} is not allowed: above 0 and below 1")
         if not _whole(self.most_replicates, FIRST_REPLICATES):
             raise StudyError(f"most_replicates = {self.most_replicates!r} is not allowed: at least {FIRST_REPLICATES}")
-        if isinstance(self.measures, str) or not self.measures:
+        if not isinstance(self.measures, list | tuple) or not self.measures:
             raise StudyError(f"measures = {self.measures!r} is not allowed: a list of measures")
         object.__setattr__(self, "measures", tuple(self.measures))
         for name in self.measures:
-            if name not in MEASURES:
-                raise StudyError(f"unknown measure '{name}' in measures{suggest(str(name), MEASURES)}")
+            if not isinstance(name, str) or name not in MEASURES:
+                raise StudyError(f"unknown measure {name!r} in measures{suggest(str(name), MEASURES)}")
+        if not isinstance(self.scenario, str):
+            raise StudyError(f"scenario = {self.scenario!r} is not allowed: a name or a file")
+        if isinstance(self.scale, bool):
+            raise StudyError(f"scale = {self.scale!r} is not allowed: a number of people")
         for name in self.parameters:
             if name in self.design.parameters:
                 raise StudyError(f"{name} is set twice: in [parameters] and in [design.parameters]")
-        for name in ("scale", "expected_claims"):
-            if name == "scale" and name in self.parameters:
-                raise StudyError("scale is set twice: at the top and in [parameters]")
+        if "scale" in self.parameters:
+            raise StudyError("scale is set twice: at the top and in [parameters]")
         for point in range(len(self.points)):
             self.scenario_of(point, 0)
 
