@@ -125,6 +125,8 @@ class TestStudies:
             ("replicates = 3", "replicats = 3", "unknown key 'replicats' in study .*; did you mean 'replicates'?"),
             ("seed = 5", "seed = -1", "seed = -1 is not allowed"),
             ("seed = 5", "scenario = 3", "scenario = 3 is not allowed: a name or a file"),
+            ("seed = 5", 'measures = ["left", "left"]', "names a measure twice"),
+            ("[design]", "[parameters]\nrng = 3\n[design]", "unknown parameter 'rng' in .parameters."),
             ("seed = 5", "measures = 3", "measures = 3 is not allowed: a list of measures"),
             ("seed = 5", "measures = [3]", "unknown measure 3 in measures"),
             ("scale = 20000", "scale = true", "scale = True is not allowed"),
@@ -154,6 +156,22 @@ class TestStudies:
         with pytest.raises(UserError, match=message) as caught:
             study.load(written(tmp_path, SMALLEST.replace(old, new)))
         assert "\n" not in str(caught.value)
+
+    def test_the_order_of_parameters_decides_the_points_and_so_the_digest(self):
+        one, other = (
+            {"wait_periods": [2, 6], "fee_rate": [0.0, 0.1]},
+            {"fee_rate": [0.0, 0.1], "wait_periods": [2, 6]},
+        )
+        assert quick(design=Design("grid", one)).digest() != quick(design=Design("grid", other)).digest()
+
+    def test_equal_values_written_differently_are_the_same_study(self):
+        one, other = (Design("grid", {"fee_rate": values}) for values in ([0, 0.08], [0.0, 0.08]))
+        assert quick(design=one).digest() == quick(design=other, scale=500_000.0).digest()
+
+    def test_a_range_never_leaves_its_bounds(self):
+        for low in (0.011, 0.3, 1.7):
+            design = Design("one_at_a_time", {"news_weeks": {"low": low, "log": True}}, size=7)
+            assert max(point["news_weeks"] for point in design.points(1)) <= 52
 
     def test_an_unknown_study_is_refused(self):
         with pytest.raises(
@@ -308,7 +326,7 @@ class TestSweeps:
 
     def test_results_of_another_study_or_model_do_not_mix(self, whole, address, monkeypatch):
         before = sorted(whole.rglob("*"))
-        with pytest.raises(StudyError, match=r"scale = 400000 differs from 500000, with which"):
+        with pytest.raises(StudyError, match=r"scale = 400000.0 differs from 500000.0, with which"):
             sweep(quick(scale=400_000), whole, scheduler=address)
         with pytest.raises(StudyError, match=r"design.parameters.fee_rate = .* differs from \[0.0, 0.08\]"):
             sweep(quick(design=Design("grid", {"wait_periods": [2, 6, 10], "fee_rate": [0.0, 0.1]})), whole)
@@ -609,6 +627,14 @@ class TestSensitivity:
         assert one["first"].abs().max() < 0.1
         assert one.at["salience", "total"] == pytest.approx(1, abs=0.1)
         assert one.at["fee_rate", "total"] == pytest.approx(0, abs=1e-9)
+
+    def test_indices_are_the_same_every_time_and_missing_where_a_figure_is(self):
+        design = Design("saltelli", self.ranges, size=8)
+        made = Made(design, lambda x: np.exp(3 * x).sum(axis=1))
+        pd.testing.assert_frame_equal(sensitivity.indices(made), sensitivity.indices(made))
+        made._table.loc[3, "selection"] = np.nan
+        assert set(sensitivity.indices(made)["summary"]) == {*SUMMARIES} - {"selection"}
+        assert set(sensitivity.screening(Made(Design("morris", self.ranges, size=10), lambda x: x[:, 0]))["summary"])
 
     def test_wide_intervals_are_not_called_settled(self):
         few, many = (

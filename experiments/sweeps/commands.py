@@ -58,19 +58,16 @@ def _run(
     what: str,
 ) -> int:
     """Sweep with a bar; Ctrl-C leaves a folder that can be resumed, and says how."""
-    from experiments.sweeps.engine import fitting
     from experiments.sweeps.engine import sweep as run
 
-    if scheduler is None:
-        wanted = workers or os.cpu_count() or 1
-        workers = fitting(study, wanted)
-        if workers < wanted:
-            console().print(f"memory is enough for {workers} of {wanted} workers", highlight=False)
+    wanted = workers or os.cpu_count() or 1
     last: list[Progress] = []
     begin = time.monotonic()
 
     def shown(report: Callable[[str, int, int, str], None]) -> Callable[["Progress"], None]:
         def show(state: "Progress") -> None:
+            if not last and 0 < state.workers < wanted:
+                console().print(f"memory is enough for {state.workers} of {wanted} workers", highlight=False)
             last[:] = [state]
             rate = (state.done - state.begun) / max(time.monotonic() - begin, 1e-9)
             report(what, state.done, state.of, f"{rate:.2f} runs/s, {state.failed} failed")

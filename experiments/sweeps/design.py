@@ -35,7 +35,8 @@ class Range:
 
     def at(self, share: NDArray[np.float64]) -> list[Any]:
         """The values at these shares of the way from low to high; whole numbers where the parameter is one."""
-        values = self.low * (self.high / self.low) ** share if self.log else self.low + (self.high - self.low) * share
+        low, high = self.low, self.high
+        values = np.clip(low * (high / low) ** share if self.log else low + (high - low) * share, low, high)
         return [round(value) if TYPES[self.name] is int else float(value) for value in values]
 
 
@@ -177,6 +178,8 @@ def _range(name: str, entry: Any) -> Range:
         if key not in ("low", "high", "log"):
             raise StudyError(f"unknown key '{key}' of {name} in [design.parameters]; allowed: low, high, log")
     low, high, log = entry.get("low", par.low), entry.get("high", par.high), entry.get("log", False)
+    if not isinstance(log, bool):
+        raise StudyError(f"log = {log!r} of {name} in [design.parameters] is not allowed: true or false")
     for key, value in (("low", low), ("high", high)):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise StudyError(f"{key} = {value!r} of {name} in [design.parameters] is not a number")

@@ -67,6 +67,8 @@ class Progress:
     failed: int = 0
     begun: int = 0
     """Replicates that had a result when this command began."""
+    workers: int = 0
+    """Processes of the embedded cluster."""
 
 
 def missing(work: Work, finished: Mapping[Unit, Path], failed: Container[Unit], shard: Shard) -> list[Unit]:
@@ -120,28 +122,36 @@ def sweep(
     """
     shard = shard or Shard()
     store = Store(Path(folder))
-    number = 0 if scheduler else fitting(study, workers or os.cpu_count() or 1)
     store.open(study)
     if retry:
-        store.forget_failures()
-    state = Progress()
-    units = missing(study.work, store.finished(), store.failed(), shard)
-    state.done = state.begun = sum(unit.end - unit.first for unit in store.finished() if shard.has(unit.point))
-    state.failed = len(store.failed())
-    state.of = state.done + sum(unit.end - unit.first for unit in units)
+        store.forget_failures(shard.has)
+
+    def still_missing() -> list[Unit]:
+        return missing(study.work, store.finished(), store.failed(), shard)
+
+    def failures() -> int:
+        return len([unit for unit in store.failed() if shard.has(unit.point) and unit not in store.finished()])
+
+    units = still_missing()
+    done = sum(unit.end - unit.first for unit in store.finished() if shard.has(unit.point))
+    state = Progress(done=done, begun=done, failed=failures())
+    if units and not scheduler:
+        state.workers = fitting(study, workers or os.cpu_count() or 1)
+    state.of = done + sum(unit.end - unit.first for unit in units)
     progress(state)
     if units:
-        with _cluster(number, scheduler) as client:
+        with _cluster(state.workers, scheduler) as client:
             while units:
-                _run_all(client, study, store, units[::-1] if backwards else units, state, progress, alone=number == 1)
-                before, units = units, missing(study.work, store.finished(), store.failed(), shard)
+                order = units[::-1] if backwards else units
+                _run_all(client, study, store, order, state, progress, alone=state.workers == 1)
+                before, units = units, still_missing()
                 if units and units[0] in before:
                     raise StudyError(
                         f"out = '{folder}' holds no result of runs that have ended; "
                         "allowed: a folder that the workers of the cluster see under the same name"
                     )
                 state.of = state.done + sum(unit.end - unit.first for unit in units)
-    return len([unit for unit in store.failed() if shard.has(unit.point)])
+    return failures()
 
 
 def fitting(study: Study, workers: int) -> int:

@@ -25,6 +25,8 @@ SETTLED = 0.1
 """An index is settled when its 95 % interval is no wider than plus or minus this."""
 CONFIDENCE = 0.95
 RESAMPLES = 400
+SEED = 1
+"""Of the resampling; SALib takes 0 for no seed."""
 
 
 def designs(study: Study) -> dict[str, Study]:
@@ -79,9 +81,9 @@ def screening(results: Results) -> pd.DataFrame:
     shares = results.design.shares(results.content["seed"])
     lines = []
     for summary, values in means(results).items():
-        if values.nunique() > 1:
+        if _varies(values):
             found = morris.analyze(
-                unit_problem(names), shares, values.to_numpy(), num_levels=LEVELS, num_resamples=RESAMPLES, seed=0
+                unit_problem(names), shares, values.to_numpy(), num_levels=LEVELS, num_resamples=RESAMPLES, seed=SEED
             )
             lines += _lines(
                 str(summary), names, found, {"mu_star": "mu_star", "sigma": "sigma", "half_width": "mu_star_conf"}
@@ -100,15 +102,14 @@ def indices(results: Results) -> pd.DataFrame:
     names = results.design.names
     lines = []
     for summary, values in means(results).items():
-        if values.nunique() > 1:
-            figures = values.to_numpy()
+        if _varies(values):
             found = sobol.analyze(
                 unit_problem(names),
-                (figures - figures.mean()) / figures.std(),
+                values.to_numpy(),
                 calc_second_order=False,
                 num_resamples=RESAMPLES,
                 conf_level=CONFIDENCE,
-                seed=0,
+                seed=SEED,
             )
             columns = {"first": "S1", "first_half_width": "S1_conf", "total": "ST", "total_half_width": "ST_conf"}
             lines += _lines(str(summary), names, found, columns)
@@ -116,6 +117,11 @@ def indices(results: Results) -> pd.DataFrame:
     if len(table):
         table["settled"] = (table["first_half_width"] <= SETTLED) & (table["total_half_width"] <= SETTLED)
     return table
+
+
+def _varies(values: pd.Series) -> bool:
+    """Whether indices can be computed: every point has a figure, and they are not all the same."""
+    return bool(values.notna().all() and values.nunique() > 1)
 
 
 def _lines(summary: str, names: Sequence[str], found: Any, columns: dict[str, str]) -> list[dict[str, Any]]:
@@ -129,7 +135,7 @@ def _lines(summary: str, names: Sequence[str], found: Any, columns: dict[str, st
 def verdict(table: pd.DataFrame) -> str:
     """Whether the indices can be relied on, in a sentence."""
     if table.empty:
-        return "no summary changes over these ranges, so there are no indices"
+        return "no summary is known at every point and changes over these ranges, so there are no indices"
     wide = table[~table["settled"]]
     if wide.empty:
         return f"all {len(table)} pairs of indices have settled (95 % intervals within +-{SETTLED:g})"

@@ -5,10 +5,12 @@ temporary name, synced and renamed. Its name ends with the first sixteen digits 
 damage is found, and the same result made twice is the same file. A failed run leaves a small JSON file instead.
 """
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from experiments.sweeps.study import Study
 
 FORMAT = 1
 DIGITS = 16
+RESULT = re.compile(r"(\d+)-(\d+)-(\d+)\.[0-9a-f]{16}\.parquet")
+"""Point, first and last replicate + 1, digest."""
 SUMMARIES_KEY = b"summaries"
 
 
@@ -79,8 +83,7 @@ class Store:
                 if not Path(f"/proc/{left.name.split('.')[-2]}").exists():
                     left.unlink(missing_ok=True)
             if not (self.folder / "study.json").exists():
-                self._write(self.folder, "study.json", (json.dumps(made_with, indent=2) + "\n").encode())
-                return
+                self._write(self.folder, "study.json", (json.dumps(made_with, indent=2) + "\n").encode(), once=True)
             if not os.access(self.points, os.W_OK):
                 raise PermissionError(13, "Permission denied")
         except OSError as error:
@@ -93,9 +96,8 @@ class Store:
             )
         if found["digest"] != made_with["digest"]:
             here, there = _flat(made_with["study"]), _flat(found["study"])
-            key = next(
-                k for k in (*here, *there) if here.get(k) != there.get(k) and k not in ("question", "expectation")
-            )
+            keys = [key for key in (*here, *there) if key not in ("question", "expectation")]
+            key = next((key for key in keys if here.get(key) != there.get(key)), "the order of the varied parameters")
             raise StudyError(
                 f"{key} = {here.get(key)} differs from {there.get(key)}, with which '{self.folder}' was begun; "
                 "allowed: the same study, or another folder (finished runs are kept)"
@@ -115,15 +117,20 @@ class Store:
             raise StudyError(f"study.json in '{self.folder}' is damaged: {error}") from None
         return found
 
-    def _write(self, folder: Path, name: str, content: bytes) -> None:
-        """Write a file at once: another process sees the whole of it or nothing."""
+    def _write(self, folder: Path, name: str, content: bytes, *, once: bool = False) -> None:
+        """Write a file at once: another process sees the whole of it or nothing; with `once` the first one stays."""
         temporary = folder / f".{name}.{os.uname().nodename}.{os.getpid()}.unfinished"
         try:
             with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(folder / name)
+            if once:
+                with contextlib.suppress(FileExistsError):
+                    (folder / name).hardlink_to(temporary)
+                temporary.unlink()
+            else:
+                temporary.replace(folder / name)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
@@ -150,9 +157,9 @@ class Store:
     def finished(self) -> dict[Unit, Path]:
         """The units that have a result, with their files, in order."""
         found = {}
-        for file in self.points.glob("[0-9]*.parquet"):
-            point, first, end = file.name.partition(".")[0].split("-")
-            found[Unit(int(point), int(first), int(end))] = file
+        for file in self.points.glob("*.parquet"):
+            if name := RESULT.fullmatch(file.name):
+                found[Unit(*map(int, name.groups()))] = file
         return dict(sorted(found.items()))
 
     def failed(self) -> dict[Unit, dict[str, Any]]:
@@ -163,10 +170,11 @@ class Store:
             found[Unit(content["point"], content["first"], content["end"])] = content
         return dict(sorted(found.items()))
 
-    def forget_failures(self) -> None:
-        """Let the failed units be run again."""
+    def forget_failures(self, of: Callable[[int], bool]) -> None:
+        """Let the failed units of these points be run again."""
         for unit in self.failed():
-            (self.failures / f"{unit.name}.json").unlink(missing_ok=True)
+            if of(unit.point):
+                (self.failures / f"{unit.name}.json").unlink(missing_ok=True)
 
     def damaged(self) -> Iterator[tuple[Unit, Path]]:
         """The result files whose bytes are not those that were written."""
@@ -180,22 +188,34 @@ def intact(file: Path) -> bool:
     return _digest(file.read_bytes()) == file.name.split(".")[1]
 
 
+def _content(file: Path) -> pa.BufferReader:
+    """The bytes of a result file.
+
+    Raises:
+        StudyError: if they are not those that were written.
+    """
+    content = file.read_bytes()
+    if _digest(content) != file.name.split(".")[1]:
+        raise StudyError(f"'{file}' is damaged; `mutualaid results --verify` queues it again")
+    return pa.BufferReader(content)
+
+
 def read(file: Path) -> pd.DataFrame:
     """The rows of a result file.
 
     Raises:
         StudyError: if it is damaged.
     """
-    content = file.read_bytes()
-    if _digest(content) != file.name.split(".")[1]:
-        raise StudyError(f"'{file}' is damaged; `mutualaid results --verify` queues it again")
-    return pq.read_table(pa.BufferReader(content), page_checksum_verification=True).to_pandas()
+    return pq.read_table(_content(file), page_checksum_verification=True).to_pandas()
 
 
 def read_summaries(file: Path) -> list[dict[str, float]]:
-    """The summaries of the replicates in a result file."""
-    metadata = pq.read_schema(file).metadata
-    found: list[dict[str, float]] = json.loads(metadata[SUMMARIES_KEY])
+    """The summaries of the replicates in a result file.
+
+    Raises:
+        StudyError: if it is damaged.
+    """
+    found: list[dict[str, float]] = json.loads(pq.read_schema(_content(file)).metadata[SUMMARIES_KEY])
     return found
 
 

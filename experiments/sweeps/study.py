@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.sweeps.design import Design, StudyError
+from experiments.sweeps.design import LISTS, Design, StudyError
 from model import memory
 from model import scenario as scenarios
 from model.measures import MEASURES
-from model.scenario import Scenario, suggest
+from model.scenario import PARAMETERS, TYPES, Scenario, suggest
 
 STUDIES = Path(__file__).parents[1] / "studies"
 KEYS = (
@@ -101,7 +101,11 @@ class Study:
             raise StudyError(f"scenario = {self.scenario!r} is not allowed: a name or a file")
         if isinstance(self.scale, bool):
             raise StudyError(f"scale = {self.scale!r} is not allowed: a number of people")
+        if len(set(self.measures)) < len(self.measures):
+            raise StudyError(f"measures = {list(self.measures)} names a measure twice")
         for name in self.parameters:
+            if name not in PARAMETERS:
+                raise StudyError(f"unknown parameter '{name}' in [parameters]{suggest(name, PARAMETERS)}")
             if name in self.design.parameters:
                 raise StudyError(f"{name} is set twice: in [parameters] and in [design.parameters]")
         if "scale" in self.parameters:
@@ -148,13 +152,25 @@ class Study:
         return max(memory.needed(self.scenario_of(point, 0)) for point in range(len(self.points)))
 
     def content(self) -> dict[str, Any]:
-        """Everything that decides the results, and the question, for the record."""
-        return json.loads(json.dumps(asdict(self))) | {"base": self._base.values() | {"rng": None}}
+        """Everything that decides the results, and the question, for the record; equal values written alike."""
+        content = asdict(self) | {"scale": self._base.scale}
+        content["parameters"] = {name: getattr(self._base, name) for name in self.parameters}
+        if self.design.kind in LISTS:
+            values = {name: [_typed(name, value) for value in given] for name, given in self.design.parameters.items()}
+            content["design"]["parameters"] = values
+        return json.loads(json.dumps(content)) | {"base": self._base.values() | {"rng": None}}
 
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with anything that decides the results."""
         decisive = {key: value for key, value in self.content().items() if key not in ("question", "expectation")}
+        # The order of the varied parameters is that of the points.
+        decisive["varied"] = self.varied
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _typed(name: str, value: Any) -> Any:
+    """A value that was checked, in the type of its parameter."""
+    return value if TYPES[name] is bool else TYPES[name](float(value))
 
 
 def _whole(value: object, least: int) -> bool:
