@@ -127,6 +127,7 @@ class TestStudies:
             ("seed = 5", "scenario = 3", "scenario = 3 is not allowed: a name or a file"),
             ("seed = 5", 'measures = ["left", "left"]', "names a measure twice"),
             ("[design]", "[parameters]\nrng = 3\n[design]", "unknown parameter 'rng' in .parameters."),
+            ("fee_rate = [0.04, 0.08, 0.12]", f"fee_rate = [{10**400}]", "too large"),
             ("seed = 5", "measures = 3", "measures = 3 is not allowed: a list of measures"),
             ("seed = 5", "measures = [3]", "unknown measure 3 in measures"),
             ("scale = 20000", "scale = true", "scale = True is not allowed"),
@@ -507,6 +508,13 @@ class TestResults:
         assert Results(whole).digest() in out
         assert len(pd.read_csv(tmp_path / "known.csv")) == 6 * len(SUMMARIES)
         assert (tmp_path / "summaries.png").stat().st_size > 10_000
+        for mistake in (["--picture", "no/such/place.png"], ["--export", "no/such/table.csv"]):
+            assert _type(monkeypatch, "results", str(whole), *mistake) == 2
+            assert capsys.readouterr().err.count("\n") == 1
+        (tmp_path / "study.json").write_text("{}")
+        assert _type(monkeypatch, "results", str(tmp_path)) == 2
+        assert "does not say what the results are of" in capsys.readouterr().err
+        (tmp_path / "study.json").unlink()
         assert _type(monkeypatch, "results", str(tmp_path)) == 2
         assert "is not a result folder" in capsys.readouterr().err
 

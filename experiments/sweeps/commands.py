@@ -126,8 +126,12 @@ def results(
         screen.print(f"the summaries are in {summaries}", highlight=False)
     if picture is not None and found.finished:
         from experiments.sweeps.figures import study_figure
+        from experiments.sweeps.store import unwritable
 
-        study_figure(found).savefig(picture, dpi=110, metadata={"Software": None})
+        try:
+            study_figure(found).savefig(picture, format="png", dpi=110, metadata={"Software": None})
+        except OSError as error:
+            raise unwritable(picture, error) from None
         screen.print(f"the picture is {picture}", highlight=False)
     for unit, what in found.failed.items():
         screen.print(

@@ -136,8 +136,9 @@ class Results:
                         writer.write_table(part.replace_schema_metadata(None))
             temporary.replace(file)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise unwritable(file, error) from None
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def export_summaries(self, file: Path) -> None:
         """Write what is known of every summary at every point, as CSV.

@@ -115,6 +115,8 @@ class Store:
             raise StudyError(f"'{self.folder}' is not a result folder of a sweep: it has no study.json") from None
         except ValueError as error:
             raise StudyError(f"study.json in '{self.folder}' is damaged: {error}") from None
+        if not isinstance(found, dict) or not {"format", "model", "digest", "study"} <= found.keys():
+            raise StudyError(f"study.json in '{self.folder}' is damaged: it does not say what the results are of")
         return found
 
     def _write(self, folder: Path, name: str, content: bytes, *, once: bool = False) -> None:

@@ -110,8 +110,11 @@ class Study:
                 raise StudyError(f"{name} is set twice: in [parameters] and in [design.parameters]")
         if "scale" in self.parameters:
             raise StudyError("scale is set twice: at the top and in [parameters]")
-        for point in range(len(self.points)):
-            self.scenario_of(point, 0)
+        try:
+            for point in range(len(self.points)):
+                self.scenario_of(point, 0)
+        except OverflowError:
+            raise StudyError("a value in [parameters] or [design.parameters] is too large for any parameter") from None
 
     @cached_property
     def points(self) -> list[dict[str, Any]]:
