@@ -332,7 +332,7 @@ class TestSweeps:
         with pytest.raises(StudyError, match=r"design.parameters.fee_rate = .* differs from \[0.0, 0.08\]"):
             sweep(quick(design=Design("grid", {"wait_periods": [2, 6, 10], "fee_rate": [0.0, 0.1]})), whole)
         monkeypatch.setattr(store, "version_of_sources", lambda: "another")
-        with pytest.raises(StudyError, match="model = another differs from"):
+        with pytest.raises(StudyError, match=r"model = .* differs from"):
             sweep(quick(), whole, scheduler=address)
         assert sorted(whole.rglob("*")) == before
 

@@ -18,7 +18,7 @@ from typing import Any
 from experiments.output import OutputError
 from experiments.sweeps import replication
 from experiments.sweeps.design import StudyError
-from experiments.sweeps.store import Store, Unit, read_summaries, unwritable
+from experiments.sweeps.store import Store, Unit, read_summaries, unwritable, version
 from experiments.sweeps.study import FIRST_REPLICATES, Study, Work
 from experiments.sweeps.summaries import summarise
 from model import memory
@@ -262,7 +262,7 @@ def _run_all(
         except KilledWorker:
             store.set_aside(unit, f"took its worker down {KILLS} times", "")
             failed = True
-        except OutputError:
+        except (OutputError, StudyError):
             client.cancel(list(futures.futures))
             raise
         state.done += 0 if failed else unit.end - unit.first
@@ -280,6 +280,7 @@ def run_unit(
     """Run the replicates of a unit and write their result, in the worker; returns whether it failed.
 
     Raises:
+        StudyError: if the worker has another version of the model than the folder.
         OutputError: if the result cannot be written.
     """
     import numba
@@ -290,6 +291,10 @@ def run_unit(
     if threads is not None:
         numba.set_num_threads(threads)
     store = Store(folder)
+    if (made_with := store.made_with()["model"]) != (here := version()):
+        raise StudyError(
+            f"model = {here} of a worker differs from {made_with} of '{folder}'; allowed: the same version"
+        )
     tables, summaries = [], []
     try:
         for replicate, scenario in enumerate(scenarios, start=unit.first):

@@ -31,6 +31,16 @@ RESULT = re.compile(r"(\d+)-(\d+)-(\d+)\.[0-9a-f]{16}\.parquet")
 SUMMARIES_KEY = b"summaries"
 
 
+def version() -> str:
+    """Sixteen hexadecimal digits that change with the model, its data, or how a run is summarised."""
+    digest = hashlib.sha256(version_of_sources().encode())
+    experiments = Path(__file__).parents[1]
+    for file in (*sorted((experiments.parent / "model" / "data").glob("*.csv")), *experiments.glob("targets.py")):
+        digest.update(file.read_bytes())
+    digest.update(Path(__file__).with_name("summaries.py").read_bytes())
+    return digest.hexdigest()[:DIGITS]
+
+
 @dataclass(frozen=True, order=True)
 class Unit:
     """What is run and kept together: some replicates of one design point."""
@@ -72,7 +82,7 @@ class Store:
         """
         made_with = {
             "format": FORMAT,
-            "model": version_of_sources(),
+            "model": version(),
             "digest": study.digest(),
             "study": study.content(),
         }
