@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,6 @@ import typer
 from experiments.console import INTERRUPTED, WorkersOption, console, plain_table, steps
 
 if TYPE_CHECKING:
-    from experiments.sweeps.engine import Progress
     from experiments.sweeps.study import Study
 
 INCOMPLETE = 3
@@ -40,7 +38,7 @@ def sweep(
 
     chosen = load(study)
     folder = out or Path("out/sweep") / Path(study).stem
-    failed = _run(chosen, folder, workers, scheduler, Shard.parse(shard), retry, "runs")
+    failed = _run("runs", chosen, folder, workers, scheduler=scheduler, shard=Shard.parse(shard), retry=retry)
     screen = console()
     if failed:
         screen.print(f"{failed} units failed: {folder}/failures; `--retry` runs them again", highlight=False)
@@ -48,50 +46,31 @@ def sweep(
     screen.print(f"complete; see them with: mutualaid results {folder}", highlight=False)
 
 
-def _run(
-    study: "Study",
-    folder: Path,
-    workers: int | None,
-    scheduler: str | None,
-    shard: Any,
-    retry: bool,
-    what: str,
-) -> int:
+def _run(what: str, study: "Study", folder: Path, workers: int | None, **options: Any) -> int:
     """Sweep with a bar; Ctrl-C leaves a folder that can be resumed, and says how."""
+    from experiments.sweeps.engine import Progress
     from experiments.sweeps.engine import sweep as run
 
     wanted = workers or os.cpu_count() or 1
-    last: list[Progress] = []
+    last: Progress | None = None
     begin = time.monotonic()
 
-    def shown(report: Callable[[str, int, int, str], None]) -> Callable[["Progress"], None]:
-        def show(state: "Progress") -> None:
-            if not last and 0 < state.workers < wanted:
+    with steps() as report:
+
+        def show(state: Progress) -> None:
+            nonlocal last
+            if last is None and 0 < state.workers < wanted:
                 console().print(f"memory is enough for {state.workers} of {wanted} workers", highlight=False)
-            last[:] = [state]
+            last = state
             rate = (state.done - state.begun) / max(time.monotonic() - begin, 1e-9)
             report(what, state.done, state.of, f"{rate:.2f} runs/s, {state.failed} failed")
 
-        return show
-
-    with steps() as report:
         try:
-            return run(
-                study,
-                folder,
-                workers=workers,
-                scheduler=scheduler,
-                shard=shard,
-                retry=retry,
-                progress=shown(report),
-            )
+            return run(study, folder, workers=workers, progress=show, **options)
         except KeyboardInterrupt:
             pass
-    done, of = (last[0].done, last[0].of) if last else (0, 0)
-    console().print(
-        f"interrupted; {done} of {of} runs are kept in {folder}, and the same command goes on from there",
-        highlight=False,
-    )
+    kept = f"; {last.done} of {last.of} runs are kept in {folder}, and" if last else ";"
+    console().print(f"interrupted{kept} the same command goes on from there", highlight=False)
     raise typer.Exit(INTERRUPTED)
 
 
@@ -126,12 +105,10 @@ def results(
         screen.print(f"the summaries are in {summaries}", highlight=False)
     if picture is not None and found.finished:
         from experiments.sweeps.figures import study_figure
-        from experiments.sweeps.store import unwritable
+        from experiments.sweeps.store import writing
 
-        try:
+        with writing(picture):
             study_figure(found).savefig(picture, format="png", dpi=110, metadata={"Software": None})
-        except OSError as error:
-            raise unwritable(picture, error) from None
         screen.print(f"the picture is {picture}", highlight=False)
     for unit, what in found.failed.items():
         screen.print(
@@ -152,7 +129,7 @@ def _print_summaries(found: Any, screen: Any) -> None:
     from experiments.sweeps import replication
     from experiments.sweeps.summaries import SUMMARIES
 
-    verdicts = found.verdicts()
+    verdicts = found.verdicts
     keys = ["point", *found.design.names]
     means = verdicts.pivot(index=keys, columns="summary", values="mean")[list(SUMMARIES)].reset_index()
     screen.print(plain_table(found.content["question"], means.head(MOST_LINES)))
@@ -162,7 +139,7 @@ def _print_summaries(found: Any, screen: Any) -> None:
     if known.empty:
         screen.print("one replicate a point: how much of a figure is luck cannot be told", highlight=False)
         return
-    runs = found.summaries()
+    runs = found.summaries
     lines = []
     for name, rows in known.groupby("summary", sort=False):
         worst = int(rows.loc[rows["variation"].fillna(0.0).idxmax(), "point"])
@@ -202,7 +179,6 @@ def sensitivity(
     """Find the parameters that matter: curves, Morris, Sobol'."""
     from experiments.output import OutputFolder
     from experiments.sweeps import sensitivity as analysis
-    from experiments.sweeps.engine import Shard
     from experiments.sweeps.figures import sensitivity_figure
     from experiments.sweeps.results import Results
     from experiments.sweeps.study import load
@@ -211,7 +187,7 @@ def sensitivity(
     folder = out or Path("out/sensitivity") / Path(study).stem
     screen = console()
     for method, part in analysis.designs(chosen).items():
-        if _run(part, folder / method, workers, scheduler, Shard(), retry, method):
+        if _run(method, part, folder / method, workers, scheduler=scheduler, retry=retry):
             screen.print(f"some runs failed: {folder / method}/failures; `--retry` runs them again", highlight=False)
             raise typer.Exit(INCOMPLETE)
     each = {method: Results(folder / method) for method in analysis.METHODS}

@@ -18,6 +18,7 @@ KINDS = (*LISTS, *SAMPLES)
 LEVELS = 6
 """Levels of a Morris trajectory."""
 MOST_POINTS = 1_000_000
+MOST = 1e300
 
 
 class StudyError(UserError):
@@ -92,7 +93,7 @@ class Design:
                 raise StudyError(
                     f"{name} = {values!r} in [design.parameters] is not a list, as kind = '{self.kind}' needs"
                 )
-            if len(set(map(str, values))) < len(values) and self.kind == "grid":
+            if len(set(map(_as_number, values))) < len(values) and self.kind == "grid":
                 raise StudyError(f"{name} = {values!r} in [design.parameters] names a value twice")
             lengths[name] = len(values)
         if self.kind == "list" and len(set(lengths.values())) > 1:
@@ -151,6 +152,14 @@ class Design:
         return np.asarray(morris.sample(unit_problem(self.names), self.size, num_levels=LEVELS, seed=seed))
 
 
+def _as_number(value: object) -> object:
+    """A value such that equal ones written differently are the same."""
+    try:
+        return float(str(value))
+    except ValueError:
+        return str(value)
+
+
 def unit_problem(names: Sequence[str]) -> dict[str, Any]:
     """The parameters as SALib wants them, in the unit cube."""
     return {"num_vars": len(names), "names": list(names), "bounds": [[0.0, 1.0]] * len(names)}
@@ -183,6 +192,8 @@ def _range(name: str, entry: Any) -> Range:
     for key, value in (("low", low), ("high", high)):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise StudyError(f"{key} = {value!r} of {name} in [design.parameters] is not a number")
+        if abs(value) > MOST:
+            raise StudyError(f"{key} of {name} in [design.parameters] is too large for any parameter")
     if not par.low <= low < high <= par.high:
         raise StudyError(
             f"low = {low:g}, high = {high:g} of {name} in [design.parameters]; "
@@ -190,4 +201,4 @@ def _range(name: str, entry: Any) -> Range:
         )
     if log and low <= 0:
         raise StudyError(f"low = {low:g} of {name} in [design.parameters]: with log = true it must be above 0")
-    return Range(name, float(low), float(high), bool(log))
+    return Range(name, float(low), float(high), log)

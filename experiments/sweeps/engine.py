@@ -5,12 +5,14 @@ so the memory of this process does not grow with their number, and a worker that
 """
 
 import contextlib
+import itertools
 import logging
 import os
 import signal
 import threading
+import time
 import traceback
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,17 @@ from typing import Any
 from experiments.output import OutputError
 from experiments.sweeps import replication
 from experiments.sweeps.design import StudyError
-from experiments.sweeps.store import Store, Unit, read_summaries, unwritable, version
+from experiments.sweeps.store import Store, Unit, read_summaries, version, writing
 from experiments.sweeps.study import FIRST_REPLICATES, Study, Work
 from experiments.sweeps.summaries import summarise
 from model import memory
 
 KILLS = 3
 """A run that takes its worker down this many times is set aside."""
+MOST_TOGETHER = 20
+"""Replicates of a point that are run and kept together."""
+SIGHT = (0, 1, 4, 15)
+"""Seconds to wait, one after the other, until a shared file system shows what a worker has written."""
 SHARE_OF_MEMORY = 0.9
 
 
@@ -73,23 +79,29 @@ class Progress:
 
 def missing(work: Work, finished: Mapping[Unit, Path], failed: Container[Unit], shard: Shard) -> list[Unit]:
     """The units to run now, in the order of the study; with replicates = "auto", this round's."""
-    done: dict[int, list[Unit]] = {}
+    points = filter(shard.has, range(work.points))
+    if work.replicates == "auto":
+        units = _next_round(work, finished, points)
+    else:
+        each = int(work.replicates)
+        firsts = range(0, each, MOST_TOGETHER)
+        units = [Unit(point, first, min(first + MOST_TOGETHER, each)) for point in points for first in firsts]
+    return [unit for unit in units if unit not in finished and unit not in failed]
+
+
+def _next_round(work: Work, finished: Mapping[Unit, Path], points: Iterable[int]) -> list[Unit]:
+    """The replicates that these points need next; a round is kept as a whole, so that every next one is the same."""
+    kept: dict[int, list[Unit]] = {}
     for unit in sorted(finished):
-        done.setdefault(unit.point, []).append(unit)
+        kept.setdefault(unit.point, []).append(unit)
     units = []
-    for point in filter(shard.has, range(work.points)):
-        kept = done.get(point, [])
-        have = kept[-1].end if kept else 0
-        if work.replicates != "auto":
-            further = int(work.replicates) - have
-        elif kept:
-            runs = [summary for unit in kept for summary in read_summaries(finished[unit])]
-            further = replication.more(runs, work.tolerance, work.most_replicates)
-        else:
-            further = FIRST_REPLICATES
-        unit = Unit(point, have, have + further)
-        if further and unit not in failed:
-            units.append(unit)
+    for point in points:
+        have, further = 0, FIRST_REPLICATES
+        if rounds := kept.get(point):
+            runs = [summary for unit in rounds for summary in read_summaries(finished[unit])]
+            have, further = rounds[-1].end, replication.more(runs, work.tolerance, work.most_replicates)
+        if further:
+            units.append(Unit(point, have, have + further))
     return units
 
 
@@ -126,32 +138,36 @@ def sweep(
     if retry:
         store.forget_failures(shard.has)
 
-    def still_missing() -> list[Unit]:
-        return missing(study.work, store.finished(), store.failed(), shard)
+    def look() -> tuple[list[Unit], int, int]:
+        """The units still missing, the runs done and the units failed."""
+        finished, failed = store.finished(), store.failed()
+        done = sum(unit.runs for unit in finished if shard.has(unit.point))
+        lost = [unit for unit in failed if shard.has(unit.point) and unit not in finished]
+        return missing(study.work, finished, failed, shard), done, len(lost)
 
-    def failures() -> int:
-        return len([unit for unit in store.failed() if shard.has(unit.point) and unit not in store.finished()])
-
-    units = still_missing()
-    done = sum(unit.end - unit.first for unit in store.finished() if shard.has(unit.point))
-    state = Progress(done=done, begun=done, failed=failures())
+    units, done, failed = look()
+    state = Progress(done=done, of=done + sum(unit.runs for unit in units), failed=failed, begun=done)
     if units and not scheduler:
         state.workers = fitting(study, workers or os.cpu_count() or 1)
-    state.of = done + sum(unit.end - unit.first for unit in units)
     progress(state)
     if units:
-        with _cluster(state.workers, scheduler) as client:
+        with _cluster(state.workers, scheduler) as client, _losing(client, store.folder):
             while units:
                 order = units[::-1] if backwards else units
                 _run_all(client, study, store, order, state, progress, alone=state.workers == 1)
-                before, units = units, still_missing()
-                if units and units[0] in before:
+                ended = set(units)
+                for seconds in SIGHT:
+                    time.sleep(seconds)
+                    units, state.done, state.failed = look()
+                    if ended.isdisjoint(units):
+                        break
+                else:
                     raise StudyError(
                         f"out = '{folder}' holds no result of runs that have ended; "
                         "allowed: a folder that the workers of the cluster see under the same name"
                     )
-                state.of = state.done + sum(unit.end - unit.first for unit in units)
-    return failures()
+                state.of = state.done + sum(unit.runs for unit in units)
+    return state.failed
 
 
 def fitting(study: Study, workers: int) -> int:
@@ -186,6 +202,8 @@ def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
         "distributed.worker.profile.enabled": False,
         "distributed.comm.timeouts.connect": "60s",
     }
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler:
         try:
             client = Client(scheduler, timeout="10s")
@@ -211,6 +229,26 @@ def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
         except (RuntimeError, OSError) as error:
             raise StudyError(f"workers = {workers} could not be started: {error}") from None
         yield stack.enter_context(client)
+
+
+@contextlib.contextmanager
+def _losing(client: Any, folder: Path) -> Iterator[None]:
+    """Say in one line that the cluster has gone.
+
+    Raises:
+        StudyError: if it goes in this block.
+    """
+    from distributed import CancelledError
+    from distributed.comm import CommClosedError
+
+    address = client.scheduler.address
+    try:
+        yield
+    except (CancelledError, CommClosedError):
+        raise StudyError(
+            f"scheduler = '{address}' went away; what it had finished is in '{folder}', "
+            "and the same command goes on from there"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -241,37 +279,36 @@ def _run_all(
 
     waiting = iter(units)
     running: dict[str, Unit] = {}
+    futures = as_completed()
     threads = None if alone else 1
 
-    def submit() -> Any:
-        unit = next(waiting, None)
-        if unit is None:
-            return None
-        scenarios = [study.scenario_of(unit.point, replicate) for replicate in range(unit.first, unit.end)]
-        task = (store.folder.resolve(), unit, study.values_at(unit.point), list(study.measures), scenarios, threads)
-        future = client.submit(run_unit, *task, pure=False, retries=0)
-        running[future.key] = unit
-        return future
+    def submit() -> None:
+        """Give every worker something to do; a cluster may have more of them, or fewer, than a moment ago."""
+        free = max(1, len(client.nthreads())) - len(running)
+        for unit in itertools.islice(waiting, max(0, free)):
+            scenarios = [study.scenario_of(unit.point, replicate) for replicate in range(unit.first, unit.end)]
+            task = (store.folder.resolve(), unit, study.values_at(unit.point), list(study.measures), scenarios, threads)
+            future = client.submit(run_unit, *task, pure=False, retries=0)
+            running[future.key] = unit
+            futures.add(future)
 
-    width = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
-    futures = as_completed([future for future in (submit() for _ in range(width)) if future is not None])
+    submit()
     for future in futures:
         unit = running.pop(future.key)
         try:
             failed = future.result()
-        except KilledWorker:
-            store.set_aside(unit, f"took its worker down {KILLS} times", "")
+        except KilledWorker as error:
+            with writing(store.folder):
+                store.set_aside(unit, f"took its worker down {error.allowed_failures + 1} times", "")
             failed = True
         except (OutputError, StudyError):
             client.cancel(list(futures.futures))
             raise
-        state.done += 0 if failed else unit.end - unit.first
+        state.done += 0 if failed else unit.runs
         state.failed += bool(failed)
         progress(state)
         del future
-        following = submit()
-        if following is not None:
-            futures.add(following)
+        submit()
 
 
 def run_unit(
@@ -305,17 +342,9 @@ def run_unit(
             tables.append(pd.concat([pd.DataFrame(keys, index=table.index), table], axis=1))
     except Exception as error:  # whatever a run raises is its result; the others go on
         trace = traceback.format_exc()
-        with _writing(store):
+        with writing(folder):
             store.set_aside(unit, f"{type(error).__name__}: {error}", trace)
         return True
-    with _writing(store):
+    with writing(folder):
         store.keep(unit, pd.concat(tables, ignore_index=True), summaries)
     return False
-
-
-@contextlib.contextmanager
-def _writing(store: Store) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise unwritable(store.folder, error) from None

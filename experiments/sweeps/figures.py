@@ -33,7 +33,7 @@ def study_figure(results: Results) -> Figure:
     names = results.design.names
     if results.design.kind in SAMPLES or len(names) > 3:
         return _dots(results, names[:MOST_COLUMNS])
-    verdicts = results.verdicts()
+    verdicts = results.verdicts
     columns = sorted(verdicts[names[2]].unique()) if len(names) == 3 else [None]
     figure, axes = _grid(len(columns), results.content["question"])
     for row, name in enumerate(SUMMARIES):
@@ -86,7 +86,7 @@ def _lines(axis: Axes, known: pd.DataFrame, names: list[str], unit: float) -> No
 
 
 def _dots(results: Results, names: list[str]) -> Figure:
-    table = results.summaries()
+    table = results.summaries
     figure, axes = _grid(len(names), results.content["question"])
     for row, summary in enumerate(SUMMARIES):
         for column, name in enumerate(names):

@@ -1,6 +1,7 @@
 """The results of a sweep as one tidy table, whose order depends on the study alone."""
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from experiments.output import write
 from experiments.sweeps import replication
 from experiments.sweeps.design import Design, StudyError
 from experiments.sweeps.engine import Shard, missing
-from experiments.sweeps.store import Store, Unit, intact, read, read_summaries, unwritable
+from experiments.sweeps.store import Store, Unit, read, read_summaries, writing
 from experiments.sweeps.study import Work
 from experiments.sweeps.summaries import SUMMARIES, by_year
 
@@ -67,7 +68,7 @@ class Results:
     @property
     def runs(self) -> int:
         """Runs that have a result."""
-        return sum(unit.end - unit.first for unit in self.finished)
+        return sum(unit.runs for unit in self.finished)
 
     def queue_damaged(self) -> list[Path]:
         """Find damaged files and put them out of the way, so that the sweep runs them again; returns them.
@@ -75,13 +76,11 @@ class Results:
         Raises:
             OutputError: if the folder cannot be written.
         """
-        found = [file for store in self.stores for file in store.finished().values() if not intact(file)]
+        found = [file for store in self.stores for file in store.damaged()]
         for file in found:
-            try:
+            with writing(file.parent):
                 file.replace(file.with_suffix(".damaged"))
-            except OSError as error:
-                raise unwritable(file.parent, error) from None
-        for name in ("finished", "failed", "missing"):
+        for name in ("finished", "failed", "missing", "summaries", "verdicts"):
             self.__dict__.pop(name, None)
         return found
 
@@ -123,22 +122,26 @@ class Results:
             raise StudyError(f"export = '{file}' is not allowed: a name that ends with {' or '.join(EXPORTS)}")
         temporary = file.with_name(f".{file.name}.unfinished")
         try:
-            if file.suffix == ".csv":
-                with temporary.open("wb") as out:
-                    for number, part in enumerate(self.parts()):
-                        out.write(_csv(part, header=number == 0))
-            else:
-                parts = (pa.Table.from_pandas(part, preserve_index=False) for part in self.parts())
-                first = next(parts).replace_schema_metadata(None)
-                with pq.ParquetWriter(temporary, first.schema, compression="zstd", write_page_checksum=True) as writer:
-                    writer.write_table(first)
-                    for part in parts:
-                        writer.write_table(part.replace_schema_metadata(None))
-            temporary.replace(file)
-        except OSError as error:
-            raise unwritable(file, error) from None
+            with writing(file):
+                if file.suffix == ".csv":
+                    self._write_csv(temporary)
+                else:
+                    self._write_parquet(temporary)
+                temporary.replace(file)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _write_csv(self, file: Path) -> None:
+        with file.open("wb") as out:
+            for number, part in enumerate(self.parts()):
+                out.write(_csv(part, header=number == 0))
+
+    def _write_parquet(self, file: Path) -> None:
+        tables = (pa.Table.from_pandas(part, preserve_index=False).replace_schema_metadata() for part in self.parts())
+        first = next(tables)
+        with pq.ParquetWriter(file, first.schema, compression="zstd", write_page_checksum=True) as writer:
+            for table in itertools.chain([first], tables):
+                writer.write_table(table)
 
     def export_summaries(self, file: Path) -> None:
         """Write what is known of every summary at every point, as CSV.
@@ -146,25 +149,25 @@ class Results:
         Raises:
             OutputError: if it cannot be written.
         """
-        try:
-            write(file, self.verdicts().to_csv(index=False, lineterminator="\n", float_format="%.5g").encode())
-        except OSError as error:
-            raise unwritable(file, error) from None
+        with writing(file):
+            write(file, self.verdicts.to_csv(index=False, lineterminator="\n", float_format="%.5g").encode())
 
+    @cached_property
     def summaries(self) -> pd.DataFrame:
         """One row a run: point, varied parameters, replicate and every summary."""
         points = self.design.points(self.content["seed"])
+        base = {name: self.content["base"][name] for name in self.design.names}
         lines: list[dict[str, Any]] = []
         for unit, file in self.finished.items():
-            base = {name: self.content["base"][name] for name in self.design.names}
             for replicate, found in enumerate(read_summaries(file), start=unit.first):
                 lines.append({"point": unit.point, **base, **points[unit.point], "replicate": replicate, **found})
         return pd.DataFrame(lines, columns=["point", *self.design.names, "replicate", *SUMMARIES])
 
+    @cached_property
     def verdicts(self) -> pd.DataFrame:
         """One row a point and summary: replicates, mean, 95 % interval, variation, and whether they are enough."""
         parts = []
-        for point, runs in self.summaries().groupby("point", sort=True):
+        for point, runs in self.summaries.groupby("point", sort=True):
             table = replication.verdict(runs[list(SUMMARIES)].to_dict("records"), self.content["tolerance"])
             chosen = runs[self.design.names].iloc[:1]
             table.insert(0, "point", point)

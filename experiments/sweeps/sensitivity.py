@@ -58,7 +58,7 @@ def means(results: Results) -> pd.DataFrame:
         raise StudyError(
             f"'{results.stores[0].folder}' lacks {short} of {results.design.number} points; run the same command again"
         )
-    return results.summaries().groupby("point", sort=True)[list(SUMMARIES)].mean()
+    return results.summaries.groupby("point", sort=True)[list(SUMMARIES)].mean()
 
 
 def curves(results: Results) -> pd.DataFrame:

@@ -52,6 +52,11 @@ class Unit:
     """Last replicate + 1."""
 
     @property
+    def runs(self) -> int:
+        """How many replicates."""
+        return self.end - self.first
+
+    @property
     def name(self) -> str:
         """How its files are called."""
         return f"{self.point:06d}-{self.first:03d}-{self.end:03d}"
@@ -86,7 +91,7 @@ class Store:
             "digest": study.digest(),
             "study": study.content(),
         }
-        try:
+        with writing(self.folder):
             for folder in (self.points, self.failures):
                 folder.mkdir(parents=True, exist_ok=True)
             for left in self.points.glob(f".*.{os.uname().nodename}.*.unfinished"):
@@ -96,8 +101,6 @@ class Store:
                 self._write(self.folder, "study.json", (json.dumps(made_with, indent=2) + "\n").encode(), once=True)
             if not os.access(self.points, os.W_OK):
                 raise PermissionError(13, "Permission denied")
-        except OSError as error:
-            raise unwritable(self.folder, error) from None
         found = self.made_with()
         if found["model"] != made_with["model"] or found["format"] != FORMAT:
             raise StudyError(
@@ -188,16 +191,14 @@ class Store:
             if of(unit.point):
                 (self.failures / f"{unit.name}.json").unlink(missing_ok=True)
 
-    def damaged(self) -> Iterator[tuple[Unit, Path]]:
+    def damaged(self) -> list[Path]:
         """The result files whose bytes are not those that were written."""
-        for unit, file in self.finished().items():
-            if not intact(file):
-                yield unit, file
+        return [file for file in self.finished().values() if not _vouched_for(file, file.read_bytes())]
 
 
-def intact(file: Path) -> bool:
-    """Whether a result file has the bytes that its name vouches for."""
-    return _digest(file.read_bytes()) == file.name.split(".")[1]
+def _vouched_for(file: Path, content: bytes) -> bool:
+    """Whether these are the bytes that the name of a result file stands for."""
+    return _digest(content) == file.name.split(".")[1]
 
 
 def _content(file: Path) -> pa.BufferReader:
@@ -207,7 +208,7 @@ def _content(file: Path) -> pa.BufferReader:
         StudyError: if they are not those that were written.
     """
     content = file.read_bytes()
-    if _digest(content) != file.name.split(".")[1]:
+    if not _vouched_for(file, content):
         raise StudyError(f"'{file}' is damaged; `mutualaid results --verify` queues it again")
     return pa.BufferReader(content)
 
@@ -231,9 +232,19 @@ def read_summaries(file: Path) -> list[dict[str, float]]:
     return found
 
 
-def unwritable(folder: Path, error: OSError) -> OutputError:
-    """The one line for a folder that cannot be written."""
-    return OutputError(f"out = '{folder}' cannot be written ({error.strerror}); results written before are intact")
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Say in one line that this file or folder cannot be written.
+
+    Raises:
+        OutputError: if something in the block meets a full disk, a missing folder or a closed one.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"out = '{place}' cannot be written ({error.strerror}); results written before are intact"
+        ) from None
 
 
 def _digest(content: bytes) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,20 +18,6 @@ from model.measures import MEASURES
 from model.scenario import PARAMETERS, TYPES, Scenario, suggest
 
 STUDIES = Path(__file__).parents[1] / "studies"
-KEYS = (
-    "question",
-    "expectation",
-    "scenario",
-    "scale",
-    "replicates",
-    "seed",
-    "common_luck",
-    "measures",
-    "parameters",
-    "design",
-    "tolerance",
-    "most_replicates",
-)
 FIRST_REPLICATES = 4
 """With replicates = "auto": as many to begin with."""
 
@@ -97,12 +83,12 @@ class Study:
         for name in self.measures:
             if not isinstance(name, str) or name not in MEASURES:
                 raise StudyError(f"unknown measure {name!r} in measures{suggest(str(name), MEASURES)}")
+        if len(set(self.measures)) < len(self.measures):
+            raise StudyError(f"measures = {list(self.measures)} names a measure twice")
         if not isinstance(self.scenario, str):
             raise StudyError(f"scenario = {self.scenario!r} is not allowed: a name or a file")
         if isinstance(self.scale, bool):
             raise StudyError(f"scale = {self.scale!r} is not allowed: a number of people")
-        if len(set(self.measures)) < len(self.measures):
-            raise StudyError(f"measures = {list(self.measures)} names a measure twice")
         for name in self.parameters:
             if name not in PARAMETERS:
                 raise StudyError(f"unknown parameter '{name}' in [parameters]{suggest(name, PARAMETERS)}")
@@ -125,11 +111,6 @@ class Study:
     def _base(self) -> Scenario:
         return scenarios.load(self.scenario).replace(**({"scale": self.scale} | dict(self.parameters)))
 
-    @property
-    def varied(self) -> list[str]:
-        """The parameters that the design varies."""
-        return self.design.names
-
     def seed_of(self, point: int, replicate: int) -> int:
         """The seed of a run."""
         if self.common_luck:
@@ -143,7 +124,7 @@ class Study:
     def values_at(self, point: int) -> dict[str, Any]:
         """The value of every varied parameter at a point, in its own type."""
         scenario = self.scenario_of(point, 0)
-        return {name: getattr(scenario, name) for name in self.varied}
+        return {name: getattr(scenario, name) for name in self.design.names}
 
     @property
     def work(self) -> Work:
@@ -167,7 +148,7 @@ class Study:
         """Sixteen hexadecimal digits that change with anything that decides the results."""
         decisive = {key: value for key, value in self.content().items() if key not in ("question", "expectation")}
         # The order of the varied parameters is that of the points.
-        decisive["varied"] = self.varied
+        decisive["varied"] = self.design.names
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -178,6 +159,9 @@ def _typed(name: str, value: Any) -> Any:
 
 def _whole(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+KEYS = tuple(key.name for key in fields(Study))
 
 
 def load(name: str | Path) -> Study:
