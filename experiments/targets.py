@@ -153,7 +153,7 @@ def _of_period(record: Record, target: Target, name: str) -> float:
     if re.fullmatch(r"\d{4}-\d\d-P[12]", target.when):
         day = calendar.published(calendar.parse_label(target.when)).isoformat()
         return float(record.series(target.plan, name).get(day, math.nan))
-    return float(_between(record.series(target.plan, name), *_months(target.when)).mean())
+    return _mean(name)(record, target)
 
 
 def _sum(name: str) -> Callable[[Record, Target], float]:

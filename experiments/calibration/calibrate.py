@@ -62,9 +62,9 @@ class Fit:
     """A larger sample of the emulated posterior, shape (sample, parameters)."""
     emulator: Emulator
 
-    def parameters(self) -> pd.DataFrame:
-        """The acceptable set, one row a parameter set, best first."""
-        return pd.DataFrame([self.priors.parameters(point) for point in self.points])
+    def sets(self) -> list[dict[str, float]]:
+        """The acceptable set as parameters, best first."""
+        return [self.priors.parameters(point) for point in self.points]
 
     def table(self) -> pd.DataFrame:
         """One line a target: median and band of the acceptable set, noise, and whether the median is inside."""
@@ -130,7 +130,7 @@ def calibrate(
         )
     else:
         points = spread(start, plan.search_runs, plan.seed)
-        simulated = journal.simulate("start", points, plan.scale, range(1, 1 + len(points)), pool)
+        points, simulated = journal.simulate("start", points, plan.scale, range(1, 1 + len(points)), pool)
         progress("start", len(points), len(points), float(misfit(rows.standardise(simulated)).min()))
     found = posterior.infer(
         journal,
@@ -145,12 +145,10 @@ def calibrate(
         progress=progress,
     )
     centre = np.tile(np.median(found.points, axis=0), (REPEATS, 1))
-    repeated = journal.simulate("noise", centre, plan.scale, range(NOISE_SEED, NOISE_SEED + REPEATS), pool)
+    _, repeated = journal.simulate("noise", centre, plan.scale, range(NOISE_SEED, NOISE_SEED + REPEATS), pool)
     noise = rows.standardise(repeated).std(axis=0, ddof=1)
     seeds = range(SET_SEED, SET_SEED + len(found.points))
-    final = journal.simulate("set", found.points, plan.scale, seeds, pool)
-    kept = journal.batch("set")
-    drawn = found.points if kept is None else kept[0]
+    drawn, final = journal.simulate("set", found.points, plan.scale, seeds, pool)
     misfits = misfit(rows.standardise(final), noise)
     accepted = np.argsort(misfits, kind="stable")[: plan.set_size]
     progress("set", len(drawn), len(drawn), float(np.median(misfits[accepted])))
@@ -170,7 +168,7 @@ def keep(fit: Fit, plan: Plan, folder: Path) -> None:
     made = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
     provenance = made | asdict(plan) | {"rows": fit.rows.names, "fitted": fit.priors.names}
     for name, table in (
-        ("acceptable_set.csv", fit.parameters()),
+        ("acceptable_set.csv", pd.DataFrame(fit.sets())),
         ("rows.csv", fit.table()),
         ("identifiability.csv", fit.identifiability()),
     ):

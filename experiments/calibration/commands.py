@@ -1,6 +1,5 @@
 """The commands `calibrate`, `validate`, `stories` and `contested`."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from experiments.calibration.calibrate import Fit, Plan
     from experiments.calibration.journal import Journal
     from experiments.output import OutputFolder
+    from model.scenario import Scenario
 
 RunsOption = Annotated[int, typer.Option("--runs", min=1, help="Simulations of the search.")]
 WavesOption = Annotated[int, typer.Option("--waves", min=1, help="Waves of the posterior.")]
@@ -62,14 +62,15 @@ def calibrate(
     from experiments.calibration.calibrate import Plan
     from experiments.calibration.journal import Journal
 
-    base = scenario_from(scenario, None, None, None).replace(expected_claims=True)
+    base = _base(scenario)
     chosen = priors.load(priors_file or priors.PRIORS).only(parameter).without(base.differences())
     wanted = targets.only([t for t in targets.load(targets_file or targets.RECORD) if t.role == "fit"], row)
     plan = Plan(search_runs=runs, minutes=minutes, waves=waves, wave_runs=wave_runs, seed=seed)
     journal = Journal(out, base, chosen, wanted)
     found, again = _fit(journal, plan, workers, made=recover)
     screen = console()
-    screen.print(plain_table("The rows that were fitted", found.table()))
+    table = found.table()
+    screen.print(plain_table("The rows that were fitted", table))
     screen.print(plain_table("What the record can tell of each parameter", found.identifiability()))
     if again is not None:
         again.to_csv(out / "recovery.csv", index=False, lineterminator="\n", float_format="%.6g")
@@ -78,10 +79,15 @@ def calibrate(
             f"{recover} made records: 90 % intervals hold the true value in {share:.1%} of {len(again)} cases",
             highlight=False,
         )
-    inside = found.table()["inside"]
     screen.print(
-        f"{int(inside.sum())} of {len(inside)} fitted rows inside in the median; results in {out}", highlight=False
+        f"{int(table['inside'].sum())} of {len(table)} fitted rows inside in the median; results in {out}",
+        highlight=False,
     )
+
+
+def _base(scenario: str, scale: str | None = None) -> "Scenario":
+    """A scenario with expected claims, as everything here is simulated."""
+    return scenario_from(scenario, scale, None, None).replace(expected_claims=True)
 
 
 def _fit(
@@ -127,23 +133,20 @@ def stories(
     from experiments.calibration import stories as rivals
     from experiments.calibration.calibrate import Plan
     from experiments.calibration.journal import Journal
-    from experiments.calibration.journal import workers as processes
     from experiments.output import OutputFolder
 
     record = targets.load()
+    wanted = [target for target in record if target.role == "fit"]
+    all_priors, shipped = priors.load(), ensemble.load()
     plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, set_size=number, scale=scale)
     told = {}
     for story, what in rivals.STORIES.items():
-        base = scenario_from(story, None, None, None).replace(expected_claims=True)
-        chosen = priors.load().without(base.differences())
-        journal = Journal(out / story, base, chosen, [target for target in record if target.role == "fit"])
-        start = np.array([chosen.point(values) for values in ensemble.load()])
-        found, _ = _fit(journal, plan, workers, what=what, start=start)
-        with steps() as report, processes(workers) as pool:
-            sets = found.parameters().to_dict("records")
-            progress = partial(report, f"{what} 2021", note="")
-            runs_of_it = ensemble.histories(base.replace(scale=scale), sets, pool, progress)
-        told[story] = rivals.Told(found, ensemble.read_off(runs_of_it, record))
+        base = _base(story)
+        chosen = all_priors.without(base.differences())
+        start = np.array([chosen.point(values) for values in shipped])
+        found, _ = _fit(Journal(out / story, base, chosen, wanted), plan, workers, what=what, start=start)
+        histories = _histories(base.replace(scale=scale), found.sets(), workers, f"{what} 2021")
+        told[story] = rivals.Told(found, ensemble.read_off(histories, record))
     table = rivals.compare(told, record)
     with OutputFolder(out) as folder:
         folder.table("stories.csv", table)
@@ -170,7 +173,7 @@ def contested(
     from experiments.calibration.misfit import Rows
 
     rows = rival.rows()
-    base = scenario_from("default", None, None, None).replace(expected_claims=True)
+    base = _base("default")
     journal = Journal(out, base, priors.load(), rows, periods=base.periods)
     plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, scale=scale)
     found, _ = _fit(journal, plan, workers, what="contested history:")
@@ -201,7 +204,8 @@ def validate(
 
     record = targets.load()
     with OutputFolder(out) as folder:
-        runs = _ensemble(scenario, scale, set_file, number, workers)
+        sets = ensemble.load(set_file or ensemble.SHIPPED)[:number]
+        runs = _histories(_base(scenario, scale), sets, workers)
         report = validation.report(record, ensemble.read_off(runs, record))
         folder.table("validation.csv", report)
     screen = console()
@@ -216,19 +220,19 @@ def draw_bands(folder: "OutputFolder", compared: Any) -> None:
     from experiments import figures
     from experiments.calibration import ensemble
 
-    runs = _ensemble("default", BANDS_SCALE, None, BANDS_SETS, None)
+    runs = _histories(_base("default", BANDS_SCALE), ensemble.load()[:BANDS_SETS], None)
     quantiles = ensemble.bands(runs)
     title = f"{len(runs)} parameter sets fitted to the record up to the end of 2020: median, 50 and 90 % bands"
     folder.table("bands.csv", quantiles)
     folder.picture("bands.png", figures.history_figure(quantiles, compared, title))
 
 
-def _ensemble(scenario: str, scale: str, file: Path | None, number: int, workers: int | None) -> list[Any]:
-    """Histories of the acceptable set, with expected claims."""
+def _histories(
+    base: "Scenario", sets: list[dict[str, float]], workers: int | None, what: str = "histories"
+) -> list["DataFrame"]:
+    """The history of each parameter set, with a bar."""
     from experiments.calibration import ensemble
     from experiments.calibration.journal import workers as processes
 
-    sets = ensemble.load(file or ensemble.SHIPPED)[:number]
-    base = scenario_from(scenario, scale, None, None).replace(expected_claims=True)
     with steps() as report, processes(workers) as pool:
-        return ensemble.histories(base, sets, pool, lambda done, of: report("histories", done, of, ""))
+        return ensemble.histories(base, sets, pool, lambda done, of: report(what, done, of, ""))

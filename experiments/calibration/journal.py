@@ -135,11 +135,14 @@ class Journal:
 
     def simulate(
         self, name: str, points: NDArray[np.float64], scale: float, seeds: Sequence[int], pool: ProcessPoolExecutor
-    ) -> NDArray[np.float64]:
-        """Simulated rows at points of the prior's cube, from the journal or new; shape (points, rows)."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Points and simulated rows of a batch: those of the journal, or new ones at these points of the prior's cube.
+
+        Shapes (points, parameters) and (points, rows).
+        """
         kept = self.batch(name)
         if kept is not None:
-            return kept[1]
+            return kept
         scenarios = [
             self.base.replace(rng=seed, **(self.priors.parameters(point) | {"scale": scale, "periods": self.periods}))
             for point, seed in zip(points, seeds, strict=True)
@@ -149,7 +152,7 @@ class Journal:
         temporary = file.with_suffix(".unfinished.npz")
         np.savez(temporary, points=points, simulated=simulated)
         temporary.replace(file)
-        return simulated
+        return points, simulated
 
 
 def _digest(*content: Any) -> str:

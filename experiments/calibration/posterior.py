@@ -89,7 +89,7 @@ def infer(
             model, best = _emulated(rows, points, simulated)
             asked = walk(model, points[best], runs, seed + wave)
             seeds = range(1_000_000 * (wave + 1), 1_000_000 * (wave + 1) + runs)
-            kept = asked, journal.simulate(name, asked, scale, seeds, pool)
+            kept = journal.simulate(name, asked, scale, seeds, pool)
         points, simulated = np.concatenate([points, kept[0]]), np.concatenate([simulated, kept[1]])
         progress(f"wave {wave + 1}", runs, runs, float(np.median(misfit(rows.standardise(kept[1])))))
     model, best = _emulated(rows, points, simulated)

@@ -26,7 +26,7 @@ def recover(journal: Journal, fit: Fit, truths: int, scale: float, pool: Process
     """One line a parameter and truth: the true quantile of the prior, the interval found, and whether it holds it."""
     generator = np.random.default_rng(SEED)
     true = fit.chain[generator.choice(len(fit.chain), truths, replace=False)]
-    simulated = journal.simulate("recovery", true, scale, range(SEED, SEED + truths), pool)
+    _, simulated = journal.simulate("recovery", true, scale, range(SEED, SEED + truths), pool)
     blur = generator.standard_t(FREEDOM, (truths, len(fit.rows.targets))) / WITHIN
     records = fit.rows.standardise(simulated) + blur
     tasks = [(fit.emulator, fit.chain, SAMPLE, SEED + number, record) for number, record in enumerate(records)]

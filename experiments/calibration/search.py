@@ -41,7 +41,9 @@ def search(
     for generation in range(max(1, runs // strategy.popsize)):
         asked = np.array(strategy.ask())
         first = 1 + generation * strategy.popsize
-        found = journal.simulate(f"search-{generation:04d}", asked, scale, range(first, first + strategy.popsize), pool)
+        _, found = journal.simulate(
+            f"search-{generation:04d}", asked, scale, range(first, first + strategy.popsize), pool
+        )
         misfits = misfit(rows.standardise(found))
         strategy.tell(list(asked), misfits.tolist())
         points.append(asked)
