@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
+from scipy.interpolate import PchipInterpolator
 
 from agents.population import PLAN_NAMES
 from model import calendar
@@ -178,12 +178,15 @@ def _cumulative(name: str) -> Callable[[Record, Target], float]:
 
 
 def members_on(record: Record, plan: str, day: date) -> float:
-    """Members on a day: between two publication days in proportion to time; none before the launch."""
+    """Members on a day: a monotone curve through the publication days (Fritsch & Carlson 1980); none before the launch.
+
+    Straight lines would spread the rush of the first days evenly over the weeks that follow it.
+    """
     series = record.series(plan, "members")
     if series.empty or day > date.fromisoformat(str(series.index[-1])):
         return float("nan") if series.empty else float(series.iloc[-1])
     days = [calendar.LAUNCH.toordinal(), *(date.fromisoformat(str(d)).toordinal() for d in series.index)]
-    return float(np.interp(day.toordinal(), days, [0.0, *series]))
+    return float(PchipInterpolator(days, [0.0, *series])(max(day.toordinal(), days[0])))
 
 
 def _members(record: Record, target: Target) -> float:
@@ -196,6 +199,11 @@ def _mean_age(record: Record, target: Target) -> float:
     for plan in PLAN_NAMES if target.plan == "all" else (target.plan,):
         years = years + (record.series(plan, "members") * record.series(plan, "member_mean_age")).fillna(0.0)
     return float(_between(years / members, *_months(target.when)).mean())
+
+
+def _largest_fall(record: Record, target: Target) -> float:
+    """People: how many fewer members one of these settlements had than the one before it."""
+    return float(_between(-record.series(target.plan, "members").diff(), *_months(target.when)).max())
 
 
 def _net_exit(record: Record, target: Target) -> float:
@@ -229,6 +237,7 @@ MEASURED: dict[str, Callable[[Record, Target], float]] = {
     "member_mean_age": _mean_age,
     "members": _members,
     "net_exit_rate": _net_exit,
+    "largest_fall": _largest_fall,
     "float_per_settlement": _mean("collected_yuan"),
     "pending_liability": _at("owed_yuan"),
     "migrated_members": _cumulative("taken_over"),

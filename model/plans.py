@@ -91,7 +91,7 @@ def plans(scenario: Scenario) -> tuple[Plan, Plan, Plan]:
         youngest=60 * YEAR,
         oldest=71 * YEAR,
         screening=scenario.seniors_screening,
-        filing_share=scenario.cancer_filing_share,
+        filing_share=scenario.seniors_filing_share,
         case_cap=scenario.cancer_case_cap,
         fee={seniors_opens: scenario.fee_rate},
         benefits={seniors_opens: _benefits(old, old, other=0.0, accident=0.0, early=mild, thyroid=mild)},
@@ -102,7 +102,8 @@ def plans(scenario: Scenario) -> tuple[Plan, Plan, Plan]:
         youngest=1,
         oldest=60 * YEAR,
         screening=scenario.seniors_screening,
-        filing_share=scenario.cancer_filing_share,
+        # The ages and benefits are those of the general plan; its own share is not known.
+        filing_share=scenario.filing_share,
         case_cap=scenario.cancer_case_cap,
         fee={chronic_opens: scenario.fee_rate},
         benefits={chronic_opens: _benefits(young, old, other=0.0, accident=0.0, thyroid=0.0)},

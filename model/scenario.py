@@ -216,7 +216,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     filing_share: Annotated[float, Par("illnesses of those covered that become claims", "share", 0, 1, "fitted")] = (
         0.3578
     )
-    cancer_filing_share: Annotated[float, Par("the same in the cancer plans", "share", 0, 1, "fitted")] = 0.7384
+    seniors_filing_share: Annotated[float, Par("the same in the seniors' plan", "share", 0, 1, "fitted")] = 0.7384
     lag_months: Annotated[
         float, Par("mean time from diagnosis to filing", "months", 0, 5, "claims due within 180 days; mean fitted")
     ] = 3.401

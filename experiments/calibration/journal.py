@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.compiled import version_of_sources
+from experiments import targets
 from experiments.calibration.priors import Priors
 from experiments.output import OutputError, write
 from experiments.targets import MEASURED, Record, Target
@@ -99,6 +100,7 @@ class Journal:
         made_with = {
             "model": version_of_sources(),
             "targets": _digest([vars(target) for target in self.targets]),
+            "reading": hashlib.sha256(Path(targets.__file__).read_bytes()).hexdigest()[:16],
             "priors": _digest([vars(prior) for prior in self.priors.fitted], dict(self.priors.tied)),
             "base": self.base.differences(),
             "periods": self.periods,
