@@ -1,6 +1,6 @@
 """Pictures, from data frames only, so that they can be drawn again without simulating."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 import matplotlib.dates as mdates
@@ -14,6 +14,13 @@ from model.events import EVENTS
 COLOURS = {"general": "#1f5fa8", "seniors": "#c0392b", "chronic": "#2e8b57", "all": "#333333"}
 LABELS = {"general": "general plan", "seniors": "seniors' plan", "chronic": "chronic plan", "all": "all plans"}
 NUMBERED = {"rule": "#777777", "covid": "#b8860b", "regulator": "#7d3c98", "scandal": "#7d3c98", "rival": "#7d3c98"}
+
+
+def plain(axes: Iterable[Axes]) -> None:
+    """The look that all pictures share: a faint grid and no frame."""
+    for axis in axes:
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
 
 
 def _when(period_or_day: str) -> date:
@@ -56,9 +63,8 @@ def history_figure(history: pd.DataFrame, targets: pd.DataFrame | None, title: s
         _shade(axes[1], history, "share_yuan", ("general", "chronic"), 1.0)
         _shade(axes[2], history, "share_yuan", ("seniors",), 1.0)
         _shade(axes[3], history, "recipients", ("general", "seniors", "chronic"), 1.0)
+    plain(axes)
     for axis in axes:
-        axis.grid(alpha=0.25)
-        axis.spines[["top", "right"]].set_visible(False)
         axis.set_ylim(bottom=0)
     _mark_events(axes)
     axes[-1].xaxis.set_major_locator(mdates.MonthLocator(bymonth=(1, 7)))

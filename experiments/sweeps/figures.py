@@ -8,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.figures import plain
 from experiments.sweeps.design import SAMPLES
 from experiments.sweeps.results import Results
 from experiments.sweeps.summaries import SUMMARIES
@@ -58,9 +59,8 @@ def _grid(columns: int, title: str) -> tuple[Figure, Any]:
     figure = Figure(figsize=(max(6.5, 1.2 + 2.9 * columns), 11), layout="constrained")
     figure.suptitle(title, fontsize=12)
     axes = figure.subplots(len(SUMMARIES), columns, sharex="col", sharey="row", squeeze=False)
+    plain(axes.flat)
     for axis in axes.flat:
-        axis.grid(alpha=0.25)
-        axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8)
     for row, name in enumerate(SUMMARIES):
         axes[row, 0].set_ylabel(SHORT[name], fontsize=8)
@@ -117,9 +117,8 @@ def sensitivity_figure(curves: pd.DataFrame, screening: pd.DataFrame, indices: p
     axes[0, 1].set_title("Morris: mean effect over the whole range", fontsize=9)
     axes[0, 2].set_title("Sobol': index, first (light), total (dark)", fontsize=9)
     axes[-1, 0].set_xlabel("share of the parameter's range, low to high", fontsize=8)
+    plain(axes.flat)
     for axis in axes.flat:
-        axis.grid(alpha=0.25)
-        axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=7)
     figure.legend(
         *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8, frameon=False
