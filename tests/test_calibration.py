@@ -285,6 +285,21 @@ class TestStories:
         assert "favour 'all together'" in said[0]
         assert "excluded (weight below 0.01): maturation only" in said[0]
 
+    def test_a_story_is_not_excluded_by_an_unfinished_search(self):
+        """Best misfit of the whole model 3 worse than the least: weights have to be e^-3 smaller to exclude."""
+        table = pd.DataFrame(
+            {
+                "story": ["maturation only", "adverse exit", "all together"],
+                "misfit_best": [20.0, 25.0, 23.0],
+                "weight_fit": [0.995, 0.004, 0.001],
+                "weight_validate": [0.995, 0.004, 0.001],
+            }
+        )
+        said = stories.conclusion(table)
+        assert "its best misfit is 3.0 worse than the least" in said[0]
+        assert said[1].endswith("excluded (weight below 0.0005): none")
+        assert said[2].endswith("excluded (weight below 0.01): adverse exit, all together")
+
     def test_equal_stories_share_the_weight(self):
         one = self.told("a", 0.3)
         table = stories.compare({"default": one, "adverse_exit": one}, self.record)
