@@ -1,6 +1,9 @@
 """Result folders: checked before the work, filled at once after it, never half-written."""
 
+import contextlib
+import hashlib
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pandas import DataFrame
 
+from agents.compiled import version_of_sources
 from model.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,15 +23,40 @@ class OutputError(UserError):
     """A folder that cannot be written: one line naming it and the reason."""
 
 
-def write(file: Path, content: bytes) -> None:
-    """Write a file at once: the old one or the new one is there, never half of it."""
-    temporary = file.with_name(f".{file.name}.unfinished")
+def write(file: Path, content: bytes, *, once: bool = False) -> None:
+    """Write a file at once and for good: another process, or a power cut, sees the whole of it or nothing.
+
+    With `once` the first one stays. The temporary file names machine and process, so that leftovers can be told.
+    """
+    temporary = file.with_name(f".{file.name}.{os.uname().nodename}.{os.getpid()}.unfinished")
     try:
-        temporary.write_bytes(content)
-        temporary.replace(file)
+        with temporary.open("wb") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        if once:
+            with contextlib.suppress(FileExistsError):
+                file.hardlink_to(temporary)
+            temporary.unlink()
+        else:
+            temporary.replace(file)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+    directory = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def version(*further: Path) -> str:
+    """Sixteen hexadecimal digits that change with the model, its data, how the record is read, or further files."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256(version_of_sources().encode())
+    for file in (*sorted((here.parent / "model" / "data").glob("*.csv")), here / "targets.py", *further):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 class OutputFolder:

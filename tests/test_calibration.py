@@ -271,7 +271,7 @@ class TestStories:
 
         chosen = priors.load().only(["salience", "habit"])
         points = generator.random((40, 2))
-        fit = Fit(chosen, rows, points, simulated(fitted), np.full(len(fitted), 0.1), points, None)
+        fit = Fit(chosen, rows, points, simulated(fitted), np.full(len(fitted), 0.1), points, None, {})
         return stories.Told(fit, simulated(self.record))
 
     def test_the_nearer_story_has_the_weight(self):

@@ -34,11 +34,9 @@ TOGETHER = 0.5
 class Plan:
     """How much work a calibration is."""
 
-    search_runs: int = 6_000
-    minutes: float | None = None
-    """Time after which the search ends, whatever is left of its runs."""
-    waves: int = 4
-    wave_runs: int = 800
+    search_runs: int = 2_100
+    waves: int = 6
+    wave_runs: int = 600
     set_size: int = 100
     """Parameter sets kept: of the draws from the posterior, those whose own simulation is closest."""
     scale: float = 1_000
@@ -61,6 +59,8 @@ class Fit:
     chain: NDArray[np.float64]
     """A larger sample of the emulated posterior, shape (sample, parameters)."""
     emulator: Emulator
+    walked: dict[str, float]
+    """How well the last walk mixed."""
 
     def sets(self) -> list[dict[str, float]]:
         """The acceptable set as parameters, best first."""
@@ -122,7 +122,6 @@ def calibrate(
             journal,
             rows,
             runs=plan.search_runs,
-            minutes=plan.minutes,
             scale=plan.scale,
             seed=plan.seed,
             pool=pool,
@@ -152,7 +151,9 @@ def calibrate(
     misfits = misfit(rows.standardise(final), noise)
     accepted = np.argsort(misfits, kind="stable")[: plan.set_size]
     progress("set", len(drawn), len(drawn), float(np.median(misfits[accepted])))
-    return Fit(journal.priors, rows, drawn[accepted], final[accepted], noise, found.points, found.emulator)
+    return Fit(
+        journal.priors, rows, drawn[accepted], final[accepted], noise, found.points, found.emulator, found.walked
+    )
 
 
 def spread(start: NDArray[np.float64], number: int, seed: int) -> NDArray[np.float64]:
@@ -166,7 +167,7 @@ def spread(start: NDArray[np.float64], number: int, seed: int) -> NDArray[np.flo
 def keep(fit: Fit, plan: Plan, folder: Path) -> None:
     """Write the acceptable set with its provenance, the fitted rows and the identifiability table."""
     made = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
-    provenance = made | asdict(plan) | {"rows": fit.rows.names, "fitted": fit.priors.names}
+    provenance = made | asdict(plan) | {"walk": fit.walked, "rows": fit.rows.names, "fitted": fit.priors.names}
     for name, table in (
         ("acceptable_set.csv", pd.DataFrame(fit.sets())),
         ("rows.csv", fit.table()),

@@ -1,5 +1,7 @@
 """The commands `calibrate`, `validate`, `stories` and `contested`."""
 
+import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,8 +42,7 @@ def calibrate(
         "out/calibrate"
     ),
     runs: RunsOption = 2_100,
-    minutes: Annotated[float | None, typer.Option("--minutes", help="Time after which the search ends.")] = None,
-    waves: WavesOption = 9,
+    waves: WavesOption = 6,
     wave_runs: WaveRunsOption = 600,
     seed: Annotated[int, typer.Option("--seed", min=1, help="The seed of search and walk.")] = 1,
     workers: WorkersOption = None,
@@ -65,7 +66,7 @@ def calibrate(
     base = _base(scenario)
     chosen = priors.load(priors_file or priors.PRIORS).only(parameter).without(base.differences())
     wanted = targets.only([t for t in targets.load(targets_file or targets.RECORD) if t.role == "fit"], row)
-    plan = Plan(search_runs=runs, minutes=minutes, waves=waves, wave_runs=wave_runs, seed=seed)
+    plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, seed=seed)
     journal = Journal(out, base, chosen, wanted)
     found, again = _fit(journal, plan, workers, made=recover)
     screen = console()
@@ -99,7 +100,8 @@ def _fit(
     from experiments.calibration.calibrate import keep
     from experiments.calibration.journal import workers as processes
 
-    journal.open({"seed": plan.seed, "scale": plan.scale})
+    journal.base.replace(scale=plan.scale)  # before anything is written: is it allowed at all?
+    journal.open(asdict(plan) | {"start": None if start is None else hashlib.sha256(start.tobytes()).hexdigest()[:16]})
     with steps() as report, processes(workers) as pool:
         progress = misfit_steps(lambda step, done, of, note: report(f"{what} {step}".strip(), done, of, note))
         try:

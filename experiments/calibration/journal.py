@@ -6,11 +6,13 @@ command goes on where it stopped; other targets, priors or another model refuse 
 
 import contextlib
 import hashlib
+import io
 import json
 import multiprocessing
 import os
 import signal
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -20,10 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.compiled import version_of_sources
-from experiments import targets
 from experiments.calibration.priors import Priors
-from experiments.output import OutputError, write
+from experiments.output import OutputError, version, write
 from experiments.targets import MEASURED, Record, Target
 from model import calendar
 from model.errors import UserError
@@ -98,9 +98,8 @@ class Journal:
             OutputError: if it cannot be written.
         """
         made_with = {
-            "model": version_of_sources(),
+            "model": version(),
             "targets": _digest([vars(target) for target in self.targets]),
-            "reading": hashlib.sha256(Path(targets.__file__).read_bytes()).hexdigest()[:16],
             "priors": _digest([vars(prior) for prior in self.priors.fitted], dict(self.priors.tied)),
             "base": self.base.differences(),
             "periods": self.periods,
@@ -112,9 +111,11 @@ class Journal:
             if not file.exists():
                 write(file, (json.dumps(made_with, indent=2) + "\n").encode())
                 return
-            found = json.loads(file.read_text(encoding="utf-8"))
+            found = dict(json.loads(file.read_text(encoding="utf-8")))
         except OSError as error:
             raise OutputError(f"out = '{self.folder}' cannot be written ({error.strerror})") from None
+        except (ValueError, TypeError):
+            raise JournalError(f"'{file}' is damaged; allowed: another folder") from None
         for key, value in made_with.items():
             if found.get(key) != value:
                 raise JournalError(
@@ -123,12 +124,15 @@ class Journal:
                 )
 
     def batch(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Points and simulated rows of a finished batch, shapes (points, parameters) and (points, rows)."""
-        file = self.folder / f"{name}.npz"
-        if not file.exists():
+        """Points and simulated rows of a finished batch, shapes (points, parameters) and (points, rows).
+
+        None for one that is not there or cannot be read: it is simulated again.
+        """
+        try:
+            with np.load(self.folder / f"{name}.npz") as content:
+                return content["points"], content["simulated"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
-        with np.load(file) as content:
-            return content["points"], content["simulated"]
 
     def simulated(self) -> NDArray[np.float64]:
         """What every simulation so far says of the rows, shape (simulations, rows)."""
@@ -150,10 +154,14 @@ class Journal:
             for point, seed in zip(points, seeds, strict=True)
         ]
         simulated = np.array(list(pool.map(_one, [(scenario, self.targets) for scenario in scenarios])))
-        file = self.folder / f"{name}.npz"
-        temporary = file.with_suffix(".unfinished.npz")
-        np.savez(temporary, points=points, simulated=simulated)
-        temporary.replace(file)
+        content = io.BytesIO()
+        np.savez(content, points=points, simulated=simulated)
+        try:
+            write(self.folder / f"{name}.npz", content.getvalue())
+        except OSError as error:
+            raise OutputError(
+                f"out = '{self.folder}' cannot be written ({error.strerror}); simulations kept before are intact"
+            ) from None
         return points, simulated
 
 

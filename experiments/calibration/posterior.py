@@ -22,9 +22,10 @@ NEAREST = 2_500
 """Simulations on which an emulator is fitted: the best ones."""
 STARTS = 200
 """Of them, those near which the walkers begin."""
-STEPS = 3_000
-BURN_IN = 1_500
-"""Steps of each walker on the emulator; of them, forgotten at the beginning."""
+STEPS, LAST_STEPS = 3_000, 12_000
+"""Steps of each walker on the emulator; in the walk from which the answer is drawn."""
+BURN_IN = 0.4
+"""Share of the steps that is forgotten."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Posterior:
 
     points: NDArray[np.float64]
     emulator: emulator.Emulator
+    walked: dict[str, float]
+    """How well the last walk mixed."""
 
 
 def walk(
@@ -41,10 +44,13 @@ def walk(
     number: int,
     seed: int,
     *further: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """A sample of the emulated posterior, shape (number, parameters); the walkers begin around `start`.
+    steps: int = STEPS,
+) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """A sample of the emulated posterior, shape (number, parameters), and how well the walk mixed.
 
-    `further` are records beside the published one, as distances from it in half bands, shape (rows,) each.
+    The walkers begin around `start`. `further` are records beside the published one, as distances from it in half
+    bands, shape (rows,) each. Mixing: share of proposals accepted, autocorrelation time in steps (mean over the
+    parameters), and how many independent draws the walkers are worth together.
     """
     dimension = start.shape[1]
     generator = np.random.default_rng(seed)
@@ -63,9 +69,15 @@ def walk(
     moves = [(emcee.moves.DEMove(), 0.7), (emcee.moves.DESnookerMove(), 0.1), (emcee.moves.StretchMove(), 0.2)]
     sampler = emcee.EnsembleSampler(walkers, dimension, log_probability, vectorize=True, moves=moves)
     sampler.random_state = np.random.RandomState(seed).get_state()
-    sampler.run_mcmc(position, STEPS)
-    chain = sampler.get_chain(discard=BURN_IN, flat=True)
-    return np.asarray(chain[generator.choice(len(chain), number, replace=False)])
+    sampler.run_mcmc(position, steps)
+    chain = sampler.get_chain(discard=int(BURN_IN * steps), flat=True)
+    memory = float(np.mean(sampler.get_autocorr_time(discard=int(BURN_IN * steps), tol=0)))
+    walked = {
+        "accepted": float(sampler.acceptance_fraction.mean()),
+        "autocorrelation": memory,
+        "independent_draws": len(chain) / memory,
+    }
+    return np.asarray(chain[generator.choice(len(chain), number, replace=False)]), walked
 
 
 def infer(
@@ -87,13 +99,14 @@ def infer(
         kept = journal.batch(name)
         if kept is None:
             model, best = _emulated(rows, points, simulated)
-            asked = walk(model, points[best], runs, seed + wave)
+            asked, _ = walk(model, points[best], runs, seed + wave)
             seeds = range(1_000_000 * (wave + 1), 1_000_000 * (wave + 1) + runs)
             kept = journal.simulate(name, asked, scale, seeds, pool)
         points, simulated = np.concatenate([points, kept[0]]), np.concatenate([simulated, kept[1]])
         progress(f"wave {wave + 1}", runs, runs, float(np.median(misfit(rows.standardise(kept[1])))))
     model, best = _emulated(rows, points, simulated)
-    return Posterior(walk(model, points[best], runs, seed + waves), model)
+    sample, walked = walk(model, points[best], runs, seed + waves, steps=LAST_STEPS)
+    return Posterior(sample, model, walked)
 
 
 def _emulated(

@@ -26,7 +26,7 @@ def recover(journal: Journal, fit: Fit, truths: int, scale: float, pool: Process
     """One line a parameter and truth: the true quantile of the prior, the interval found, and whether it holds it."""
     generator = np.random.default_rng(SEED)
     true = fit.chain[generator.choice(len(fit.chain), truths, replace=False)]
-    _, simulated = journal.simulate("recovery", true, scale, range(SEED, SEED + truths), pool)
+    _, simulated = journal.simulate(f"recovery-{truths}", true, scale, range(SEED, SEED + truths), pool)
     blur = generator.standard_t(FREEDOM, (truths, len(fit.rows.targets))) / WITHIN
     records = fit.rows.standardise(simulated) + blur
     tasks = [(fit.emulator, fit.chain, SAMPLE, SEED + number, record) for number, record in enumerate(records)]
@@ -40,4 +40,4 @@ def recover(journal: Journal, fit: Fit, truths: int, scale: float, pool: Process
 
 def _interval(task: tuple[Emulator, NDArray[np.float64], int, int, NDArray[np.float64]]) -> NDArray[np.float64]:
     """The interval of every parameter given a made record, shape (2, parameters)."""
-    return np.asarray(np.quantile(walk(*task), INTERVAL, axis=0))
+    return np.asarray(np.quantile(walk(*task)[0], INTERVAL, axis=0))

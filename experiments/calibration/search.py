@@ -3,7 +3,6 @@
 CMA-ES (Hansen & Ostermeier 2001) needs no gradient, bears noise, and learns which parameters go together.
 """
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
@@ -23,7 +22,6 @@ def search(
     rows: Rows,
     *,
     runs: int,
-    minutes: float | None,
     scale: float,
     seed: int,
     pool: ProcessPoolExecutor,
@@ -37,7 +35,6 @@ def search(
     options = {"bounds": [0, 1], "seed": seed, "verbose": -9, "popsize": 2 * (4 + int(3 * np.log(dimension)))}
     strategy = cma.CMAEvolutionStrategy(np.full(dimension, 0.5), STEP, options)
     points, simulated, best = [], [], np.inf
-    begin = time.monotonic()
     for generation in range(max(1, runs // strategy.popsize)):
         asked = np.array(strategy.ask())
         first = 1 + generation * strategy.popsize
@@ -49,7 +46,5 @@ def search(
         points.append(asked)
         simulated.append(found)
         best = min(best, float(misfits.min()))
-        if minutes is not None and time.monotonic() - begin > 60 * minutes:
-            break
         progress("search", first + strategy.popsize - 1, runs, best)
     return np.concatenate(points), np.concatenate(simulated)

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from agents.compiled import version_of_sources
+from experiments import output
 from experiments.output import OutputError
 from experiments.sweeps.design import StudyError
 from experiments.sweeps.study import Study
@@ -33,12 +33,7 @@ SUMMARIES_KEY = b"summaries"
 
 def version() -> str:
     """Sixteen hexadecimal digits that change with the model, its data, or how a run is summarised."""
-    digest = hashlib.sha256(version_of_sources().encode())
-    experiments = Path(__file__).parents[1]
-    for file in (*sorted((experiments.parent / "model" / "data").glob("*.csv")), *experiments.glob("targets.py")):
-        digest.update(file.read_bytes())
-    digest.update(Path(__file__).with_name("summaries.py").read_bytes())
-    return digest.hexdigest()[:DIGITS]
+    return output.version(Path(__file__).with_name("summaries.py"))
 
 
 @dataclass(frozen=True, order=True)
@@ -98,7 +93,7 @@ class Store:
                 if not Path(f"/proc/{left.name.split('.')[-2]}").exists():
                     left.unlink(missing_ok=True)
             if not (self.folder / "study.json").exists():
-                self._write(self.folder, "study.json", (json.dumps(made_with, indent=2) + "\n").encode(), once=True)
+                output.write(self.folder / "study.json", (json.dumps(made_with, indent=2) + "\n").encode(), once=True)
             if not os.access(self.points, os.W_OK):
                 raise PermissionError(13, "Permission denied")
         found = self.made_with()
@@ -132,29 +127,6 @@ class Store:
             raise StudyError(f"study.json in '{self.folder}' is damaged: it does not say what the results are of")
         return found
 
-    def _write(self, folder: Path, name: str, content: bytes, *, once: bool = False) -> None:
-        """Write a file at once: another process sees the whole of it or nothing; with `once` the first one stays."""
-        temporary = folder / f".{name}.{os.uname().nodename}.{os.getpid()}.unfinished"
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            if once:
-                with contextlib.suppress(FileExistsError):
-                    (folder / name).hardlink_to(temporary)
-                temporary.unlink()
-            else:
-                temporary.replace(folder / name)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-        directory = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
     def keep(self, unit: Unit, table: pd.DataFrame, summaries: Sequence[dict[str, float]]) -> None:
         """Write the result of a unit; its bytes depend on nothing but the result."""
         arrow = pa.Table.from_pandas(table, preserve_index=False)
@@ -162,12 +134,12 @@ class Store:
         sink = pa.BufferOutputStream()
         pq.write_table(arrow, sink, compression="zstd", write_page_checksum=True)
         content = sink.getvalue().to_pybytes()
-        self._write(self.points, f"{unit.name}.{_digest(content)}.parquet", content)
+        output.write(self.points / f"{unit.name}.{_digest(content)}.parquet", content)
 
     def set_aside(self, unit: Unit, what: str, trace: str) -> None:
         """Write down why a unit has no result."""
         content = {"point": unit.point, "first": unit.first, "end": unit.end, "what": what, "traceback": trace}
-        self._write(self.failures, f"{unit.name}.json", (json.dumps(content, indent=2) + "\n").encode())
+        output.write(self.failures / f"{unit.name}.json", (json.dumps(content, indent=2) + "\n").encode())
 
     def finished(self) -> dict[Unit, Path]:
         """The units that have a result, with their files, in order."""

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from small_studies import quick
 
+from experiments import output
 from experiments.output import OutputError
 from experiments.sweeps import engine, store, study
 from experiments.sweeps.design import Design, StudyError
@@ -106,7 +107,7 @@ class TestSweeps:
             sweep(quick(scale=400_000), whole, scheduler=address)
         with pytest.raises(StudyError, match=r"design.parameters.fee_rate = .* differs from \[0.0, 0.08\]"):
             sweep(quick(design=Design("grid", {"wait_periods": [2, 6, 10], "fee_rate": [0.0, 0.1]})), whole)
-        monkeypatch.setattr(store, "version_of_sources", lambda: "another")
+        monkeypatch.setattr(output, "version_of_sources", lambda: "another")
         with pytest.raises(StudyError, match=r"model = .* differs from"):
             sweep(quick(), whole, scheduler=address)
         assert sorted(whole.rglob("*")) == before
