@@ -22,6 +22,9 @@ RECORD = Path(__file__).parent / "data" / "targets.csv"
 CONTESTED = RECORD.with_name("targets_contested.csv")
 """The rival history that one article tells."""
 COLUMNS = ("id", "plan", "measure", "when", "value", "unit", "low", "high", "grade", "role", "source", "note")
+ROLES = ("fit", "validate", "alternative")
+FITTED_UNTIL = "2020"
+"""Year after which no row may be fitted."""
 HEADLINES = (
     "general_share_2019",
     "general_share_2020",
@@ -64,13 +67,22 @@ def load(file: Path = RECORD) -> list[Target]:
     """The targets of a file, headline rows first.
 
     Raises:
-        TargetError: for a missing column, an unknown measure or plan, or a time that cannot be read.
+        TargetError: for a file that cannot be read, a missing column, an unknown measure or plan, a time that cannot
+            be read, a band that does not hold its value, or a row that is there twice.
     """
-    rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+    try:
+        rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise TargetError(f"targets = '{file}' cannot be read: {error}") from None
     for column in COLUMNS:
         if column not in rows:
             raise TargetError(f"column '{column}' is missing in {file.name}; needed: {', '.join(COLUMNS)}")
     targets = [_target(row, file) for row in rows[list(COLUMNS)].to_dict("records")]
+    if len({target.id for target in targets}) < len(targets):
+        twice = next(name for name, number in rows["id"].value_counts().items() if number > 1)
+        raise TargetError(f"row '{twice}' of {file.name} is there twice")
+    if not targets:
+        raise TargetError(f"targets = '{file}' has no rows")
     rank = {name: position for position, name in enumerate(HEADLINES)}
     return sorted(targets, key=lambda target: rank.get(target.id, len(rank)))
 
@@ -96,6 +108,15 @@ def _target(row: dict[str, str], file: Path) -> Target:
             numbers[column] = float(row[column])
         except ValueError:
             raise TargetError(f"{where}: {column} = {row[column]!r} is not a number") from None
+    value, low, high = numbers.values()
+    if not (all(map(math.isfinite, numbers.values())) and low <= value <= high and low < high):
+        raise TargetError(
+            f"{where}: low = {low:g}, value = {value:g}, high = {high:g}; allowed: low < high around value"
+        )
+    if row["role"] not in ROLES:
+        raise TargetError(f"{where}: role = {row['role']!r}; allowed: {', '.join(ROLES)}")
+    if row["role"] == "fit" and max(re.findall(r"\d{4}", row["when"]), default="") > FITTED_UNTIL:
+        raise TargetError(f"{where}: role = 'fit' for {row['when']}; allowed up to the end of {FITTED_UNTIL}")
     if row["plan"] not in (*PLAN_NAMES, "all"):
         raise TargetError(f"{where}: plan = {row['plan']!r}; allowed: {', '.join(PLAN_NAMES)}, all")
     if row["measure"] not in MEASURED:
@@ -103,7 +124,7 @@ def _target(row: dict[str, str], file: Path) -> Target:
     target = Target(**(row | numbers))  # type: ignore[arg-type]
     try:
         MEASURED[target.measure](Record(pd.DataFrame()), target)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, OverflowError):
         raise TargetError(f"{where}: when = {row['when']!r} cannot be read for {row['measure']}") from None
     return target
 

@@ -69,6 +69,8 @@ def test_quantiles_of_a_prior_by_hand(kind, u, value):
         ("[salience]\nkind='log_uniform'\nlow=0\nhigh=1", "a logarithmic prior needs more than 0"),
         ("[salience]\nsame_as='habit'", "same_as = 'habit' of salience in priors.toml is not a fitted parameter"),
         ("[salience", "cannot be read"),
+        ("salience = 3", "salience = 3 in priors.toml is not a table"),
+        ("", "parameters = [] are too few to fit; allowed: at least 2 with priors"),
     ],
 )
 def test_a_prior_that_cannot_be_used_is_refused_in_one_line(tmp_path, text, message):
@@ -112,6 +114,13 @@ def test_the_emulator_finds_a_smooth_function_and_says_how_wrong_it_is():
     assert model.error == pytest.approx(0.05, rel=0.2)
 
 
+def test_far_from_all_simulations_the_trend_goes_on():
+    """Distance 3 + 4 (x - 1/2), simulated near the middle only: at x = 0.9 it is 4.6, not a perfect 0."""
+    points = 0.5 + 0.05 * np.random.default_rng(3).standard_normal((300, 48))
+    model = emulator.fit(points, 3 + 4 * (points[:, :1] - 0.5))
+    assert model.distances(np.where(np.arange(48) == 0, 0.9, 0.5)[np.newaxis]) == pytest.approx(4.6, rel=0.01)
+
+
 def test_the_score_of_a_single_number_is_its_distance_and_spread_is_paid_for():
     assert validation.crps(np.array([3.0]), 5.0) == 2
     # Two equally likely values at distance 1 on either side: 1 - 1/2.
@@ -124,6 +133,9 @@ def test_naive_forecasts_by_hand():
     assert naive.at["general_share_2021", "trend"] == pytest.approx(90.56 + 90.56 - 29.17)
     assert naive.at["recipients_cum_2021-12-28", "last_value"] == 85_203 + 68_675
     assert naive.at["all_members_2021-12-28", "last_value"] == 102.19e6
+    # 3.61 million fewer in 44 days, or 1.4456 months.
+    assert naive.at["exit_rate_2021", "last_value"] == pytest.approx(3.61e6 / 1.4456, rel=1e-4)
+    assert naive.at["all_members_2021-12-28", "trend"] == pytest.approx(102.19e6 - 12 * 3.61e6 / 1.4456, rel=1e-4)
     assert set(naive.index) == {target.id for target in targets.load() if target.role == "validate"}
 
 
@@ -159,7 +171,7 @@ class TestJournal:
         from experiments.calibration import posterior
 
         monkeypatch.setattr(posterior, "STEPS", 40)
-        monkeypatch.setattr(posterior, "BURN_IN", 20)
+        monkeypatch.setattr(posterior, "LAST_STEPS", 60)
         monkeypatch.setattr(recovery, "SAMPLE", 100)
 
     def run(self, folder):
@@ -208,6 +220,18 @@ class TestJournal:
         assert found["parameter"].to_list() == fit.priors.names * 2
         assert (found["inside"] == found["true"].between(found["low"], found["high"])).all()
         assert (found["low"] < found["high"]).all()
+        said = recovery.summary(found, fit.identifiability())
+        assert said[0].startswith(f"90 % intervals hold the true value in {found['inside'].mean():.1%} of 4 cases (")
+
+    def test_a_damaged_batch_is_simulated_again_and_a_damaged_journal_refused(self, tmp_path):
+        whole = self.run(tmp_path)
+        sound = (tmp_path / "set.npz").read_bytes()
+        (tmp_path / "set.npz").write_bytes(sound[:100])
+        pd.testing.assert_frame_equal(whole.table(), self.run(tmp_path).table())
+        assert (tmp_path / "set.npz").read_bytes()[:100] == sound[:100]
+        (tmp_path / "calibration.json").write_text("{", encoding="utf-8")
+        with pytest.raises(JournalError, match=r"calibration.json' is damaged"):
+            self.journal(tmp_path)
 
     def test_another_calibration_is_refused_and_the_finished_work_kept(self, tmp_path):
         self.journal(tmp_path)
@@ -339,7 +363,8 @@ class TestContested:
         said = contested.contradictions(found)
         assert said == [
             "reached by no simulation: guancha_share_2021",
-            "never together: guancha_share_2019 and guancha_share_2020",
+            "in no simulation together: guancha_share_2019 and guancha_share_2020 "
+            f"(nearest: {found['nearest'].to_list()[3]:.1f} half bands)",
         ]
         alone = found[found["second"] == ""].set_index("first")
         assert alone["simulations"].to_list() == [1, 1, 0]
@@ -351,6 +376,15 @@ class TestContested:
     [
         ("id,plan,measure,when,value,unit,low,high,grade,role,source\n", "column 'note' is missing in record.csv"),
         (HEADER + "a,general,share,2019-13-P1,1,CNY,0,2,A,fit,s,\n", "when = '2019-13-P1' cannot be read for share"),
+        (HEADER, "has no rows"),
+        ('id,plan\n"', "cannot be read"),
+        (HEADER + 2 * "a,general,share,2019-01-P1,1,CNY,0,2,A,fit,s,\n", "row 'a' of record.csv is there twice"),
+        (
+            HEADER + "a,general,share,2019-01-P1,3,CNY,0,2,A,fit,s,\n",
+            "low = 0, value = 3, high = 2; allowed: low < high",
+        ),
+        (HEADER + "a,general,share,2019-01-P1,1,CNY,0,2,A,fitt,s,\n", "role = 'fitt'; allowed: fit, validate"),
+        (HEADER + "a,general,share,2021-01-P1,1,CNY,0,2,A,fit,s,\n", "allowed up to the end of 2020"),
         (HEADER + "a,general,shares,2019-01-P1,1,CNY,0,2,A,fit,s,\n", "measure = 'shares'; allowed: annual_share"),
     ],
 )

@@ -59,9 +59,10 @@ def calibrate(
 ) -> None:
     """Fit the parameters to the record up to the end of 2020."""
     from experiments import targets
-    from experiments.calibration import priors
+    from experiments.calibration import priors, recovery
     from experiments.calibration.calibrate import Plan
     from experiments.calibration.journal import Journal
+    from experiments.output import write
 
     base = _base(scenario)
     chosen = priors.load(priors_file or priors.PRIORS).only(parameter).without(base.differences())
@@ -72,14 +73,13 @@ def calibrate(
     screen = console()
     table = found.table()
     screen.print(plain_table("The rows that were fitted", table))
-    screen.print(plain_table("What the record can tell of each parameter", found.identifiability()))
+    identifiability = found.identifiability()
+    screen.print(plain_table("What the record can tell of each parameter", identifiability))
     if again is not None:
-        again.to_csv(out / "recovery.csv", index=False, lineterminator="\n", float_format="%.6g")
-        share = again["inside"].mean()
-        screen.print(
-            f"{recover} made records: 90 % intervals hold the true value in {share:.1%} of {len(again)} cases",
-            highlight=False,
-        )
+        write(out / "recovery.csv", again.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode())
+        screen.print(f"{recover} records made with known parameters:", highlight=False)
+        for line in recovery.summary(again, identifiability):
+            screen.print(line, highlight=False)
     screen.print(
         f"{int(table['inside'].sum())} of {len(table)} fitted rows inside in the median; results in {out}",
         highlight=False,
@@ -176,14 +176,12 @@ def contested(
 
     rows = rival.rows()
     base = _base("default")
-    journal = Journal(out, base, priors.load(), rows, periods=base.periods)
+    journal = Journal(out, base, priors.load().untied(), rows, periods=base.periods)
     plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, scale=scale)
     found, _ = _fit(journal, plan, workers, what="contested history:")
     names = [target.id for target in targets.load(targets.CONTESTED)]
     pairs = rival.together(Rows(tuple(rows)), journal.simulated(), names)
-    pairs.to_csv(out / "together.csv", index=False, lineterminator="\n", float_format="%.4g")
-    best = "\n".join(f"{name} = {value!r}" for name, value in found.priors.parameters(found.points[0]).items())
-    (out / "guancha.toml").write_text(f"why = {rival.WHY!r}\n\n[parameters]\n{best}\n", encoding="utf-8")
+    rival.keep(pairs, found.sets()[0], out)
     screen = console()
     screen.print(plain_table("The contested history, fitted", found.table()))
     for line in rival.contradictions(pairs):
@@ -205,8 +203,8 @@ def validate(
     from experiments.output import OutputFolder
 
     record = targets.load()
+    sets = ensemble.load(set_file or ensemble.SHIPPED)[:number]
     with OutputFolder(out) as folder:
-        sets = ensemble.load(set_file or ensemble.SHIPPED)[:number]
         runs = _histories(_base(scenario, scale), sets, workers)
         report = validation.report(record, ensemble.read_off(runs, record))
         folder.table("validation.csv", report)

@@ -1,9 +1,12 @@
 """The contested history: which of its numbers can hold together, for any parameters?
 
-The article's rows are fitted together with those on membership before 2020, which nobody contests.
+The article's rows are fitted together with those on membership before 2020, which nobody contests. What a rival's
+closure costs is fitted on its own here: these rows tell of 2021.
 """
 
+from collections.abc import Mapping
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 
 from experiments import targets
 from experiments.calibration.misfit import Rows
+from experiments.output import write
 from experiments.targets import Target
 
 UNCONTESTED_UNTIL = "2020"
@@ -53,11 +57,24 @@ def together(fitted: Rows, simulated: NDArray[np.float64], contested: list[str])
     return pd.DataFrame(lines)
 
 
+def keep(pairs: pd.DataFrame, best: Mapping[str, float], folder: Path) -> None:
+    """Write the table, and the parameters that come nearest as the scenario `guancha`."""
+    write(folder / "together.csv", pairs.to_csv(index=False, lineterminator="\n", float_format="%.4g").encode())
+    values = "\n".join(f"{name} = {value:.6g}" for name, value in best.items())
+    write(folder / "guancha.toml", f'why = "{WHY}"\n\n[parameters]\n{values}\n'.encode())
+
+
 def contradictions(found: pd.DataFrame) -> list[str]:
-    """The rows that no simulation reached, and the pairs of reachable rows that none reached together."""
+    """The rows that no simulation reached, and the pairs of reachable rows that none reached together.
+
+    None of those made for this fit, that is: they aim at all rows at once.
+    """
     alone = found[(found["second"] == "") & (found["simulations"] == 0)]["first"].to_list()
     pairs = found[(found["second"] != "") & (found["simulations"] == 0)]
     pairs = pairs[~pairs["first"].isin(alone) & ~pairs["second"].isin(alone)]
     lines = [f"reached by no simulation: {', '.join(alone) or 'none; each can be had alone'}"]
-    lines += [f"never together: {row.first} and {row.second}" for row in pairs.itertuples()]
+    lines += [
+        f"in no simulation together: {row.first} and {row.second} (nearest: {row.nearest:.1f} half bands)"
+        for row in pairs.itertuples()
+    ]
     return lines

@@ -129,7 +129,7 @@ class Journal:
         None for one that is not there or cannot be read: it is simulated again.
         """
         try:
-            with np.load(self.folder / f"{name}.npz") as content:
+            with np.load(io.BytesIO((self.folder / f"{name}.npz").read_bytes())) as content:
                 return content["points"], content["simulated"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None

@@ -6,7 +6,7 @@ of all fitted parameters.
 
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from model.errors import UserError
 from model.scenario import PARAMETERS, TYPES, suggest
 
 PRIORS = Path(__file__).parents[1] / "data" / "priors.toml"
+FEWEST = 2
+"""Parameters that the search needs."""
 KINDS = ("uniform", "log_uniform", "normal", "log_normal")
 
 
@@ -74,6 +76,20 @@ class Priors:
         """Names of the fitted parameters."""
         return [prior.name for prior in self.fitted]
 
+    def __post_init__(self) -> None:
+        """Check that there is something to search.
+
+        Raises:
+            PriorError: for fewer parameters than the search can work with.
+        """
+        if len(self.fitted) < FEWEST:
+            raise PriorError(f"parameters = {self.names} are too few to fit; allowed: at least {FEWEST} with priors")
+
+    def untied(self) -> "Priors":
+        """The same with every tied parameter free, under the prior of the one to which it was tied."""
+        of = {prior.name: prior for prior in self.fitted}
+        return Priors((*self.fitted, *(replace(of[other], name=name) for name, other in self.tied.items())), {})
+
     def only(self, names: Sequence[str] | None) -> "Priors":
         """The priors of some parameters; all if none is named.
 
@@ -122,6 +138,9 @@ def load(file: Path = PRIORS) -> Priors:
     for name in content:
         if name not in PARAMETERS:
             raise PriorError(f"unknown parameter '{name}' in {file.name}{suggest(name, PARAMETERS)}")
+    for name, entry in content.items():
+        if not isinstance(entry, Mapping):
+            raise PriorError(f"{name} = {entry!r} in {file.name} is not a table: kind, low, high, source")
     tied = {name: str(entry["same_as"]) for name, entry in content.items() if "same_as" in entry}
     fitted = tuple(_prior(name, entry, file) for name, entry in content.items() if name not in tied)
     for name, other in tied.items():

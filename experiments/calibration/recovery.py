@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from experiments.calibration.calibrate import INTERVAL, Fit
 from experiments.calibration.emulator import Emulator
@@ -20,6 +21,8 @@ from experiments.calibration.posterior import walk
 SEED = 600_000
 """First seed of the runs with known parameters."""
 SAMPLE = 2_000
+TOLD = 0.5
+"""Posterior widths below this share of the prior's: the record tells of the parameter."""
 
 
 def recover(journal: Journal, fit: Fit, truths: int, scale: float, pool: ProcessPoolExecutor) -> pd.DataFrame:
@@ -36,6 +39,26 @@ def recover(journal: Journal, fit: Fit, truths: int, scale: float, pool: Process
             inside = low[column] <= point[column] <= high[column]
             lines.append((number, name, point[column], low[column], high[column], inside))
     return pd.DataFrame(lines, columns=["truth", "parameter", "true", "low", "high", "inside"])
+
+
+def summary(found: pd.DataFrame, identifiability: pd.DataFrame) -> list[str]:
+    """How often the intervals hold the truth: all, and where the record tells much or little of a parameter."""
+    ratio = found["parameter"].map(identifiability.set_index("parameter")["width_ratio"])
+    lines = []
+    for what, those in (
+        ("all parameters", found),
+        (f"those that the record tells most of (width ratio below {TOLD:g})", found[ratio < TOLD]),
+        ("the others", found[ratio >= TOLD]),
+    ):
+        if those.empty:
+            continue
+        held, number = int(those["inside"].sum()), len(those)
+        sure = binomtest(held, number).proportion_ci(0.95)
+        lines.append(
+            f"90 % intervals hold the true value in {held / number:.1%} of {number} cases "
+            f"({sure.low:.1%} to {sure.high:.1%}): {what}"
+        )
+    return lines
 
 
 def _interval(task: tuple[Emulator, NDArray[np.float64], int, int, NDArray[np.float64]]) -> NDArray[np.float64]:

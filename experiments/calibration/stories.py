@@ -46,7 +46,8 @@ def compare(told: Mapping[str, Told], record: list[Target]) -> pd.DataFrame:
     rows = Rows(tuple(record[number] for number in ahead))
     lines, criteria, evidence = [], [], []
     for name, story in told.items():
-        deviance = 2 * misfit(story.fit.rows.standardise(story.fit.simulated), story.fit.noise)
+        # Without each story's own noise: a noisy one would be forgiven more.
+        deviance = 2 * misfit(story.fit.rows.standardise(story.fit.simulated))
         effective = float(deviance.mean() - deviance.min())
         criteria.append(deviance.mean() + effective)
         later = misfit(rows.standardise(story.simulated[:, ahead]))

@@ -1,19 +1,22 @@
 """The held-out test: 2021 as the set fitted to the end of 2020 foresees it, against the record and naive forecasts."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.targets import Target
 
+DAYS_IN_MONTH = 365.25 / 12
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
 
 def naive_forecasts(targets: list[Target]) -> pd.DataFrame:
     """What one would have said at the end of 2020 without a model, one line a `validate` row.
 
-    `last_value`: 2021 is 2020 once more, and members stay as they were. `trend`: what changed from 2019 to 2020, or
-    from the first published number of all members of 2020 to the last, changes by as much again.
+    `last_value`: 2021 is 2020 once more; members stay as they were; a rate stays what it was last. `trend`: what
+    changed from 2019 to 2020 changes by as much again; members go on as between their last two published numbers.
     """
     known = {target.id: target.value for target in targets if target.role == "fit"}
     share, cases, aid = known["general_share_2020"], known["recipients_2020"], known["aid_2020"]
@@ -22,16 +25,16 @@ def naive_forecasts(targets: list[Target]) -> pd.DataFrame:
     cases_so_far = known["recipients_cum_2020-12-28"]
     # The aid of 2019 is not in the record: its recipients at the mean aid of 2020.
     aid_2019 = aid / cases * known["recipients_2019"]
-    members, before = known["all_members_2020-12-28"], known["all_members_2020-04-04"]
-    growth = (members - before) / 9
+    members, before = known["all_members_2020-12-28"], known["all_members_2020-11-14"]
+    exit_rate = (before - members) / ((date(2020, 12, 28) - date(2020, 11, 14)).days / DAYS_IN_MONTH)
     last = {
         "general_share_2021": (share, share + rise),
         "recipients_cum_2021-12-28": (cases_so_far + cases, cases_so_far + cases + more_cases),
         # Two more settlements of the 24 of a year.
         "recipients_cum_final": (cases_so_far + 26 / 24 * cases, cases_so_far + 26 / 24 * (cases + more_cases)),
         "aid_cum_2021-12-28": (aid_2019 + 2 * aid, aid_2019 + aid + 2 * aid - aid_2019),
-        "all_members_2021-12-28": (members, members + 12 * growth),
-        "exit_rate_2021": (0.0, -growth),
+        "all_members_2021-12-28": (members, members - 12 * exit_rate),
+        "exit_rate_2021": (exit_rate, exit_rate),
     }
     return pd.DataFrame(
         [

@@ -71,15 +71,19 @@ class Results:
         return sum(unit.runs for unit in self.finished)
 
     def queue_damaged(self) -> list[Path]:
-        """Find damaged files and put them out of the way, so that the sweep runs them again; returns them.
+        """Find damaged files and put them into `damaged/`, so that the sweep runs them again; returns them.
 
         Raises:
             OutputError: if the folder cannot be written.
         """
-        found = [file for store in self.stores for file in store.damaged()]
-        for file in found:
-            with writing(file.parent):
-                file.replace(file.with_suffix(".damaged"))
+        found = []
+        for store in self.stores:
+            for file in store.damaged():
+                aside = store.folder / "damaged"
+                with writing(aside):
+                    aside.mkdir(exist_ok=True)
+                    file.replace(aside / file.name)
+                found.append(file)
         for name in ("finished", "failed", "missing", "summaries", "verdicts"):
             self.__dict__.pop(name, None)
         return found

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from experiments import output
 from experiments.output import OutputError
 from experiments.sweeps.design import StudyError
-from experiments.sweeps.study import Study
+from experiments.sweeps.study import Study, digest_of
 
 FORMAT = 1
 DIGITS = 16
@@ -125,6 +125,8 @@ class Store:
             raise StudyError(f"study.json in '{self.folder}' is damaged: {error}") from None
         if not isinstance(found, dict) or not {"format", "model", "digest", "study"} <= found.keys():
             raise StudyError(f"study.json in '{self.folder}' is damaged: it does not say what the results are of")
+        if digest_of(found["study"]) != found["digest"]:
+            raise StudyError(f"study.json in '{self.folder}' is damaged: it was changed after the results were begun")
         return found
 
     def keep(self, unit: Unit, table: pd.DataFrame, summaries: Sequence[dict[str, float]]) -> None:
@@ -153,8 +155,9 @@ class Store:
         """The units set aside, with what went wrong, in order."""
         found = {}
         for file in self.failures.glob("[0-9]*.json"):
-            content = json.loads(file.read_text(encoding="utf-8"))
-            found[Unit(content["point"], content["first"], content["end"])] = content
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # a damaged note is no note: the unit runs again
+                content = json.loads(file.read_text(encoding="utf-8"))
+                found[Unit(content["point"], content["first"], content["end"])] = content
         return dict(sorted(found.items()))
 
     def forget_failures(self, of: Callable[[int], bool]) -> None:

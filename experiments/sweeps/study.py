@@ -18,6 +18,7 @@ from model.measures import MEASURES
 from model.scenario import PARAMETERS, TYPES, Scenario, suggest
 
 STUDIES = Path(__file__).parents[1] / "studies"
+MOST_RUNS = 10_000_000
 FIRST_REPLICATES = 4
 """With replicates = "auto": as many to begin with."""
 
@@ -77,6 +78,9 @@ class Study:
             raise StudyError(f"tolerance = {self.tolerance!r} is not allowed: above 0 and below 1")
         if not _whole(self.most_replicates, FIRST_REPLICATES):
             raise StudyError(f"most_replicates = {self.most_replicates!r} is not allowed: at least {FIRST_REPLICATES}")
+        runs = self.design.number * (self.most_replicates if self.replicates == "auto" else self.replicates)
+        if runs > MOST_RUNS:
+            raise StudyError(f"replicates = {self.replicates!r} make {runs:,} runs; allowed: {MOST_RUNS:,}")
         if not isinstance(self.measures, list | tuple) or not self.measures:
             raise StudyError(f"measures = {self.measures!r} is not allowed: a list of measures")
         object.__setattr__(self, "measures", tuple(self.measures))
@@ -146,10 +150,15 @@ class Study:
 
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with anything that decides the results."""
-        decisive = {key: value for key, value in self.content().items() if key not in ("question", "expectation")}
-        # The order of the varied parameters is that of the points.
-        decisive["varied"] = self.design.names
-        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+        return digest_of(self.content())
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """The digest of a study from what `Study.content` says of it."""
+    decisive = {key: value for key, value in content.items() if key not in ("question", "expectation")}
+    # The order of the varied parameters is that of the points.
+    decisive["varied"] = list(content["design"]["parameters"])
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _typed(name: str, value: Any) -> Any:

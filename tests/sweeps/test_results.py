@@ -1,6 +1,7 @@
 """What is read from a result folder: tables, summaries, verdicts on replicates."""
 
 import hashlib
+import json
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from experiments.sweeps import replication, store, study
 from experiments.sweeps.design import Design, StudyError
 from experiments.sweeps.engine import sweep
 from experiments.sweeps.results import Results
-from experiments.sweeps.store import Store
+from experiments.sweeps.store import Store, Unit
 from experiments.sweeps.summaries import SUMMARIES, by_year, summarise
 
 
@@ -46,9 +47,26 @@ class TestResults:
         files[2].write_bytes(files[2].read_bytes()[:-1])
         found = Results(tmp_path)
         assert found.queue_damaged() == [files[2]]
+        assert (tmp_path / "damaged" / files[2].name).exists()
+        assert len(pd.read_parquet(tmp_path / "points")) == 5 * 2 * 30 * 3
         assert [unit.point for unit in found.missing] == [2]
         assert sweep(quick(), tmp_path, scheduler=address) == 0
         assert Results(tmp_path).digest() == Results(whole).digest()
+
+    def test_a_study_that_was_changed_afterwards_is_found(self, whole, tmp_path):
+        made = json.loads((whole / "study.json").read_text(encoding="utf-8"))
+        made["study"]["seed"] += 1
+        (tmp_path / "study.json").write_text(json.dumps(made), encoding="utf-8")
+        with pytest.raises(StudyError, match="is damaged: it was changed after the results were begun"):
+            Results(tmp_path)
+
+    def test_a_damaged_note_of_a_failure_counts_as_none(self, tmp_path):
+        folder = Store(tmp_path)
+        folder.open(quick())
+        folder.set_aside(Unit(1, 0, 2), "ValueError", "Traceback")
+        (folder.failures / "000000-000-002.json").write_text("{", encoding="utf-8")
+        assert list(folder.failed()) == [Unit(1, 0, 2)]
+        assert Results(tmp_path).missing[0] == Unit(0, 0, 2)
 
     def test_pages_carry_checksums(self, whole):
         file = next(iter(Store(whole).finished().values()))

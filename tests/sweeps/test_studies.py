@@ -58,6 +58,7 @@ class TestStudies:
             ('question = "does the fee matter?"', "", "question is missing"),
             ('expectation = "little"', 'expectation = ""', "expectation = '' is not allowed: a sentence"),
             ("replicates = 3", "replicates = 0", "replicates = 0 is not allowed: a whole number of at least 1"),
+            ("replicates = 3", "replicates = 100000000000", "make 300,000,000,000 runs; allowed: 10,000,000"),
             ("replicates = 3", "replicats = 3", "unknown key 'replicats' in study .*; did you mean 'replicates'?"),
             ("seed = 5", "seed = -1", "seed = -1 is not allowed"),
             ("seed = 5", "scenario = 3", "scenario = 3 is not allowed: a name or a file"),
