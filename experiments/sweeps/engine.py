@@ -149,24 +149,26 @@ def sweep(
     state = Progress(done=done, of=done + sum(unit.runs for unit in units), failed=failed, begun=done)
     if units and not scheduler:
         state.workers = fitting(study, workers or os.cpu_count() or 1)
-    progress(state)
-    if units:
-        with _cluster(state.workers, scheduler) as client, _losing(client, store.folder):
-            while units:
-                order = units[::-1] if backwards else units
-                _run_all(client, study, store, order, state, progress, alone=state.workers == 1)
-                ended = set(units)
-                for seconds in SIGHT:
-                    time.sleep(seconds)
-                    units, state.done, state.failed = look()
-                    if ended.isdisjoint(units):
-                        break
-                else:
-                    raise StudyError(
-                        f"out = '{folder}' holds no result of runs that have ended; "
-                        "allowed: a folder that the workers of the cluster see under the same name"
-                    )
-                state.of = state.done + sum(unit.runs for unit in units)
+    if not units:
+        progress(state)
+        return state.failed
+    with _cluster(state.workers, scheduler) as client, _losing(client, store.folder):
+        progress(state)
+        while units:
+            order = units[::-1] if backwards else units
+            _run_all(client, study, store, order, state, progress, alone=state.workers == 1)
+            ended = set(units)
+            for seconds in SIGHT:
+                time.sleep(seconds)
+                units, state.done, state.failed = look()
+                if ended.isdisjoint(units):
+                    break
+            else:
+                raise StudyError(
+                    f"out = '{folder}' holds no result of runs that have ended; "
+                    "allowed: a folder that the workers of the cluster see under the same name"
+                )
+            state.of = state.done + sum(unit.runs for unit in units)
     return state.failed
 
 
