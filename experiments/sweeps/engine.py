@@ -147,11 +147,11 @@ def sweep(
 
     units, done, failed = look()
     state = Progress(done=done, of=done + sum(unit.runs for unit in units), failed=failed, begun=done)
-    if units and not scheduler:
-        state.workers = fitting(study, workers or os.cpu_count() or 1)
     if not units:
         progress(state)
         return state.failed
+    if not scheduler:
+        state.workers = fitting(study, workers or os.cpu_count() or 1)
     with _cluster(state.workers, scheduler) as client, _losing(client, store.folder):
         progress(state)
         while units:
