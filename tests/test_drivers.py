@@ -12,7 +12,7 @@ from agents.member import Member
 from model.model import MutualAidModel
 from model.scenario import Scenario
 
-PEOPLE = Scenario(scale=65_100.0)
+PEOPLE = Scenario(scale=Scenario().potential_population / 3_000)
 """3,000 rows."""
 
 

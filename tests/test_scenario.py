@@ -37,7 +37,7 @@ def test_every_named_scenario_runs(name):
         ({"fee_rate": float("nan")}, "fee_rate = nan is out of bounds"),
         ({"wait_periods": 6.5}, "wait_periods = 6.5 is not a whole number"),
         ({"credit_gate": "maybe"}, "credit_gate = 'maybe' is not allowed: true or false"),
-        ({"scale": 5_000_000}, "scale = 5e+06 leaves 39 rows"),
+        ({"scale": 5e6, "potential_population": 200_000_000}, "scale = 5e+06 leaves 40 rows of 200,000,000 people"),
         ({"benefit_mild": 200_000}, "benefit_mild = 200000 contradicts benefit_old"),
         ({"wait_periods": 6, "periods": 5}, "wait_periods = 6 contradicts periods = 5"),
         ({"rng": "abc"}, "seed = 'abc' is not allowed"),
