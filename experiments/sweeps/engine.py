@@ -90,18 +90,28 @@ def missing(work: Work, finished: Mapping[Unit, Path], failed: Container[Unit], 
 
 
 def _next_round(work: Work, finished: Mapping[Unit, Path], points: Iterable[int]) -> list[Unit]:
-    """The replicates that these points need next; a round is kept as a whole, so that every next one is the same."""
+    """The replicates that these points need next: those that were lost, or else the next round.
+
+    A round is kept as a whole, so that every next one is the same.
+    """
     kept: dict[int, list[Unit]] = {}
     for unit in sorted(finished):
         kept.setdefault(unit.point, []).append(unit)
     units = []
     for point in points:
-        have, further = 0, FIRST_REPLICATES
-        if rounds := kept.get(point):
-            runs = [summary for unit in rounds for summary in read_summaries(finished[unit])]
-            have, further = rounds[-1].end, replication.more(runs, work.tolerance, work.most_replicates)
-        if further:
-            units.append(Unit(point, have, have + further))
+        rounds = kept.get(point, [])
+        have, end = 0, FIRST_REPLICATES
+        for unit in rounds:
+            if unit.first > have:
+                end = unit.first
+                break
+            have = end = unit.end
+        else:
+            if rounds:
+                runs = [summary for unit in rounds for summary in read_summaries(finished[unit])]
+                end = have + replication.more(runs, work.tolerance, work.most_replicates)
+        if end > have:
+            units.append(Unit(point, have, end))
     return units
 
 

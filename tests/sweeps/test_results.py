@@ -181,3 +181,8 @@ class TestReplicates:
         assert verdicts["enough"].all() or found.runs == 30
         assert found.summaries["replicate"].to_list() == list(range(found.runs))
         assert not found.missing
+        before, first = found.digest(), next(iter(found.finished.values()))
+        first.unlink()
+        assert Results(tmp_path).missing == [Unit(0, 0, study.FIRST_REPLICATES)]
+        assert sweep(asked, tmp_path, scheduler=address) == 0
+        assert Results(tmp_path).digest() == before
