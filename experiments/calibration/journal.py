@@ -32,6 +32,9 @@ from model.scenario import Scenario
 PERIODS = calendar.period_of(calendar.published(calendar.parse_label("2021-01-P1"))) + 1
 """Settlements simulated for a fit: up to the first of 2021, from which the end of 2020 is read; nothing later."""
 
+THREADS = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+"""How many threads compiled code and linear algebra use, said to processes that begin."""
+
 
 class JournalError(UserError):
     """A journal that belongs to another calibration: one line naming what differs."""
@@ -66,17 +69,18 @@ def _begin_worker() -> None:
 def workers(number: int | None = None) -> Iterator[ProcessPoolExecutor]:
     """Processes that simulate, one thread each; as many as there are cores unless told otherwise."""
     number = number or os.cpu_count() or 1
-    before = os.environ.get("NUMBA_NUM_THREADS")
-    os.environ["NUMBA_NUM_THREADS"] = "1"
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(number, mp_context=spawn, initializer=_begin_worker) as pool:
             yield pool
     finally:
-        if before is None:
-            del os.environ["NUMBA_NUM_THREADS"]
-        else:
-            os.environ["NUMBA_NUM_THREADS"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @dataclass
