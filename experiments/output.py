@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,19 @@ def write(file: Path, content: bytes, *, once: bool = False) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+@contextlib.contextmanager
+def writing(place: Path, kept: str = "results written before") -> Iterator[None]:
+    """Say in one line that this file or folder cannot be written, and what is intact nevertheless.
+
+    Raises:
+        OutputError: if something in the block meets a full disk, a missing folder or a closed one.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"out = '{place}' cannot be written ({error.strerror}); {kept} are intact") from None
 
 
 def version(*further: Path) -> str:

@@ -188,7 +188,7 @@ class TestJournal:
         again = self.run(tmp_path / "part")
         pd.testing.assert_frame_equal(pd.DataFrame(whole.sets()), pd.DataFrame(again.sets()))
         pd.testing.assert_frame_equal(whole.table(), again.table())
-        keep(again, self.plan, tmp_path / "part")
+        keep(again, tmp_path / "part")
         sets = ensemble.load(tmp_path / "part" / "acceptable_set.csv")
         assert len(sets) == 6
         assert set(sets[0]) == set(self.names)

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -164,10 +164,10 @@ def spread(start: NDArray[np.float64], number: int, seed: int) -> NDArray[np.flo
     return np.where(generator.random(members.shape) < REDRAWN, drawn, np.clip(members, 0.001, 0.999))
 
 
-def keep(fit: Fit, plan: Plan, folder: Path) -> None:
+def keep(fit: Fit, folder: Path) -> None:
     """Write the acceptable set with its provenance, the fitted rows and the identifiability table."""
     made = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
-    provenance = made | asdict(plan) | {"walk": fit.walked, "rows": fit.rows.names, "fitted": fit.priors.names}
+    provenance = made | {"walk": fit.walked, "rows": fit.rows.names, "fitted": fit.priors.names}
     for name, table in (
         ("acceptable_set.csv", pd.DataFrame(fit.sets())),
         ("rows.csv", fit.table()),

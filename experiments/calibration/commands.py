@@ -1,6 +1,5 @@
 """The commands `calibrate`, `validate`, `stories` and `contested`."""
 
-import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -101,7 +100,7 @@ def _fit(
     from experiments.calibration.journal import workers as processes
 
     journal.base.replace(scale=plan.scale)  # before anything is written: is it allowed at all?
-    journal.open(asdict(plan) | {"start": None if start is None else hashlib.sha256(start.tobytes()).hexdigest()[:16]})
+    journal.open(asdict(plan), start)
     with steps() as report, processes(workers) as pool:
         progress = misfit_steps(lambda step, done, of, note: report(f"{what} {step}".strip(), done, of, note))
         try:
@@ -111,7 +110,7 @@ def _fit(
             pool.shutdown(wait=False, cancel_futures=True)
             console().print(f"interrupted; the same command goes on from {journal.folder}", highlight=False)
             raise typer.Exit(INTERRUPTED) from None
-    keep(found, plan, journal.folder)
+    keep(found, journal.folder)
     return found, again
 
 

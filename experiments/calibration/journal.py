@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.calibration.priors import Priors
-from experiments.output import OutputError, version, write
+from experiments.output import OutputError, version, write, writing
 from experiments.targets import MEASURED, Record, Target
 from model import calendar
 from model.errors import UserError
@@ -94,8 +94,8 @@ class Journal:
     periods: int = PERIODS
     """Settlements to simulate."""
 
-    def open(self, settings: Mapping[str, Any]) -> None:
-        """Make the folder, or check that it holds the same calibration.
+    def open(self, settings: Mapping[str, Any], start: NDArray[np.float64] | None = None) -> None:
+        """Make the folder, or check that it holds the same calibration: the same settings, begun from the same points.
 
         Raises:
             JournalError: if it was begun with other targets, priors, settings or another version of the model.
@@ -108,6 +108,7 @@ class Journal:
             "base": self.base.differences(),
             "periods": self.periods,
             **settings,
+            "start": None if start is None else _digest(start.tolist()),
         }
         file = self.folder / "calibration.json"
         try:
@@ -160,12 +161,8 @@ class Journal:
         simulated = np.array(list(pool.map(_one, [(scenario, self.targets) for scenario in scenarios])))
         content = io.BytesIO()
         np.savez(content, points=points, simulated=simulated)
-        try:
+        with writing(self.folder, kept="simulations kept before"):
             write(self.folder / f"{name}.npz", content.getvalue())
-        except OSError as error:
-            raise OutputError(
-                f"out = '{self.folder}' cannot be written ({error.strerror}); simulations kept before are intact"
-            ) from None
         return points, simulated
 
 

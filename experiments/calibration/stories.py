@@ -95,10 +95,11 @@ def conclusion(table: pd.DataFrame) -> list[str]:
         )
     for column, what, error in (("weight_fit", "up to the end of 2020", slack), ("weight_validate", "of 2021", 0.0)):
         best = table.loc[table[column].idxmax()]
-        out = table[column] < EXCLUDED * np.exp(-error)
+        least = EXCLUDED * np.exp(-error)
+        out = table[column] < least
         left, gone = table[~out]["story"].to_list(), table[out]["story"].to_list()
         lines.append(
             f"the rows {what} favour '{best['story']}' (weight {best[column]:.2f}); not excluded: {', '.join(left)}; "
-            f"excluded (weight below {EXCLUDED * np.exp(-error):.2g}): {', '.join(gone) or 'none'}"
+            f"excluded (weight below {least:.2g}): {', '.join(gone) or 'none'}"
         )
     return lines

@@ -104,8 +104,8 @@ def results(
         found.export_summaries(summaries)
         screen.print(f"the summaries are in {summaries}", highlight=False)
     if picture is not None and found.finished:
+        from experiments.output import writing
         from experiments.sweeps.figures import study_figure
-        from experiments.sweeps.store import writing
 
         with writing(picture):
             study_figure(found).savefig(picture, format="png", dpi=110, metadata={"Software": None})

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.output import OutputError
+from experiments.output import OutputError, writing
 from experiments.sweeps import replication
 from experiments.sweeps.design import StudyError
-from experiments.sweeps.store import Store, Unit, read_summaries, version, writing
+from experiments.sweeps.store import Store, Unit, read_summaries, version
 from experiments.sweeps.study import FIRST_REPLICATES, Study, Work
 from experiments.sweeps.summaries import summarise
 from model import memory

@@ -11,11 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.output import write
+from experiments.output import write, writing
 from experiments.sweeps import replication
 from experiments.sweeps.design import Design, StudyError
 from experiments.sweeps.engine import Shard, missing
-from experiments.sweeps.store import Store, Unit, read, read_summaries, writing
+from experiments.sweeps.store import Store, Unit, read, read_summaries
 from experiments.sweeps.study import Work
 from experiments.sweeps.summaries import SUMMARIES, by_year
 

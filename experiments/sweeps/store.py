@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from experiments import output
-from experiments.output import OutputError
+from experiments.output import writing
 from experiments.sweeps.design import StudyError
 from experiments.sweeps.study import Study, digest_of
 
@@ -205,21 +205,6 @@ def read_summaries(file: Path) -> list[dict[str, float]]:
     """
     found: list[dict[str, float]] = json.loads(pq.read_schema(_content(file)).metadata[SUMMARIES_KEY])
     return found
-
-
-@contextlib.contextmanager
-def writing(place: Path) -> Iterator[None]:
-    """Say in one line that this file or folder cannot be written.
-
-    Raises:
-        OutputError: if something in the block meets a full disk, a missing folder or a closed one.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"out = '{place}' cannot be written ({error.strerror}); results written before are intact"
-        ) from None
 
 
 def _digest(content: bytes) -> str:
