@@ -101,9 +101,10 @@ def plans(scenario: Scenario) -> tuple[Plan, Plan, Plan]:
         opens=chronic_opens,
         youngest=1,
         oldest=60 * YEAR,
-        screening=scenario.seniors_screening,
+        # The chronic illness itself is allowed; signs of others are asked about as in the general plan.
+        screening=general.screening,
         # The ages and benefits are those of the general plan; its own share is not known.
-        filing_share=scenario.filing_share,
+        filing_share=general.filing_share,
         case_cap=scenario.cancer_case_cap,
         fee={chronic_opens: scenario.fee_rate},
         benefits={chronic_opens: _benefits(young, old, other=0.0, accident=0.0, thyroid=0.0)},

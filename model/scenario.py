@@ -209,7 +209,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     ] = 50_000.0
     credit_gate: Annotated[bool, Par("credit gate until 2019-03-22", "yes or no", 0, 1, "plan rules")] = True
     seniors_screening: Annotated[
-        float, Par("signs that the looser questionnaires ask about", "share", 0, 1, "fitted")
+        float, Par("signs that the seniors' looser questionnaire asks about", "share", 0, 1, "fitted")
     ] = 0.561
 
     # Claims

@@ -13,7 +13,7 @@ import pytest
 
 from experiments import cli, targets
 from experiments.calibration import contested, emulator, ensemble, priors, recovery, stories, validation
-from experiments.calibration.calibrate import Fit, Plan, calibrate, keep
+from experiments.calibration.calibrate import Fit, Plan, best_of_search, calibrate, keep
 from experiments.calibration.journal import Journal, JournalError, workers
 from experiments.calibration.misfit import Rows, misfit
 from model.scenario import PARAMETERS, Scenario
@@ -54,6 +54,7 @@ def test_quantiles_of_a_prior_by_hand(kind, u, value):
     prior = priors.Prior("salience", kind, low, high, 3.0, 1.0, "")
     assert prior.value(u) == pytest.approx(value)
     assert prior.quantile(value) == pytest.approx(u)
+    assert prior.quantile([low - 1.0, high + 1.0]) == pytest.approx([0.0, 1.0])
 
 
 @pytest.mark.parametrize(
@@ -197,21 +198,18 @@ class TestJournal:
         identifiability = whole.identifiability()
         assert list(identifiability["parameter"].sort_values()) == sorted(self.names)
 
-    def test_a_fit_that_begins_from_a_set_does_not_search(self, tmp_path):
-        start = np.full((5, 2), 0.4)
+    def test_points_found_elsewhere_are_looked_at_beside_those_of_the_search(self, tmp_path):
+        journal, told = self.journal(tmp_path), []
         with workers(1) as pool:
-            fit = calibrate(self.journal(tmp_path), self.plan, pool, lambda *_: None, start)
-        assert sorted(file.name for file in tmp_path.glob("*.npz")) == [
-            "noise.npz",
-            "set.npz",
-            "start.npz",
-            "wave-0.npz",
-        ]
-        points = np.load(tmp_path / "start.npz")["points"]
-        assert points.shape == (20, 2)
-        assert (points == 0.4).any()
-        assert (points != 0.4).any()
-        assert len(fit.points) == 6
+            best = best_of_search(journal, self.plan, pool, lambda *_: None, 3)
+            calibrate(journal, self.plan, pool, lambda *step: told.append(step[:3]), np.full((5, 2), 0.4))
+        assert ("elsewhere", 5, 5) in told
+        assert (np.load(tmp_path / "elsewhere.npz")["points"] == 0.4).all()
+        searched = np.load(tmp_path / "search-0000.npz")
+        misfits = misfit(Rows(tuple(journal.targets)).standardise(searched["simulated"]))
+        nearest = journal.priors.parameters(searched["points"][misfits.argmin()])
+        assert len(best) == 3
+        assert best[0]["filing_share"] == nearest["filing_share"]
 
     def test_made_records_give_an_interval_for_every_parameter(self, tmp_path):
         fit = self.run(tmp_path)
@@ -332,6 +330,17 @@ class TestStories:
 
     def test_weights_by_hand(self):
         assert stories.weights(np.array([1.0, 1.0 + np.log(3.0)])) == pytest.approx([0.75, 0.25])
+
+    def test_a_story_sees_what_others_found_as_far_as_its_parameters_are_free(self):
+        values = Scenario().values()
+        found = {"default": [values], "trust_and_news": [values | {"filing_share": 0.5, "regulator_impact": 0.0}]}
+        chosen = priors.load().only(["filing_share", "regulator_impact"])
+        points = stories.of_the_others(found, "default", chosen)
+        assert points.shape == (1, 2)
+        parameters = chosen.parameters(points[0])
+        assert parameters["filing_share"] == pytest.approx(0.5)
+        lowest = {prior.name: prior.low for prior in chosen.fitted}["regulator_impact"]
+        assert parameters["regulator_impact"] == pytest.approx(lowest, rel=0.02)
 
     def test_every_story_is_a_scenario_and_leaves_something_to_fit(self):
         for name in stories.STORIES:

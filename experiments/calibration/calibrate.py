@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,15 +20,16 @@ from experiments.calibration.priors import Priors
 from experiments.calibration.search import search
 from experiments.output import write
 
-NOISE_SEED, SET_SEED = 500_000, 700_000
-"""First seeds of the runs that measure noise and of those of the acceptable set."""
+NOISE_SEED, ELSEWHERE_SEED, SET_SEED = 500_000, 600_000, 700_000
+"""First seeds: of runs that measure noise, of those at points found elsewhere, of those of the acceptable set."""
 REPEATS = 24
 """Runs of the best point, with different seeds, that measure the noise."""
-REDRAWN = 0.1
-"""Share of the parameters drawn anew around points that were found before."""
 INTERVAL = (0.05, 0.95)
 TOGETHER = 0.5
 """Correlations of at least this size are listed."""
+
+Progress = Callable[[str, int, int, float], None]
+"""Is told which step, how many are done, of how many, and the least misfit."""
 
 
 @dataclass(frozen=True)
@@ -112,25 +114,20 @@ def calibrate(
     journal: Journal,
     plan: Plan,
     pool: ProcessPoolExecutor,
-    progress: Callable[[str, int, int, float], None],
-    start: NDArray[np.float64] | None = None,
+    progress: Progress,
+    elsewhere: NDArray[np.float64] | None = None,
 ) -> Fit:
-    """Search, walk, simulate the set; from points that were found before, shape (points, parameters), no search."""
+    """Search, walk, simulate the set.
+
+    `elsewhere` are points that others found, shape (points, parameters): looked at beside those of the search.
+    """
     rows = Rows(tuple(journal.targets))
-    if start is None:
-        points, simulated = search(
-            journal,
-            rows,
-            runs=plan.search_runs,
-            scale=plan.scale,
-            seed=plan.seed,
-            pool=pool,
-            progress=progress,
-        )
-    else:
-        points = spread(start, plan.search_runs, plan.seed)
-        points, simulated = journal.simulate("start", points, plan.scale, range(1, 1 + len(points)), pool)
-        progress("start", len(points), len(points), float(misfit(rows.standardise(simulated)).min()))
+    points, simulated = _searched(journal, rows, plan, pool, progress)
+    if elsewhere is not None:
+        seeds = range(ELSEWHERE_SEED, ELSEWHERE_SEED + len(elsewhere))
+        more, found_there = journal.simulate("elsewhere", elsewhere, plan.scale, seeds, pool)
+        progress("elsewhere", len(more), len(more), float(misfit(rows.standardise(found_there)).min()))
+        points, simulated = np.concatenate([points, more]), np.concatenate([simulated, found_there])
     found = posterior.infer(
         journal,
         rows,
@@ -156,12 +153,20 @@ def calibrate(
     )
 
 
-def spread(start: NDArray[np.float64], number: int, seed: int) -> NDArray[np.float64]:
-    """Points around those of a set: a member each, with a tenth of its parameters drawn from the prior."""
-    generator = np.random.default_rng(seed)
-    members = start[generator.integers(len(start), size=number)]
-    drawn = generator.random(members.shape)
-    return np.where(generator.random(members.shape) < REDRAWN, drawn, np.clip(members, 0.001, 0.999))
+def best_of_search(
+    journal: Journal, plan: Plan, pool: ProcessPoolExecutor, progress: Progress, number: int
+) -> list[dict[str, Any]]:
+    """All parameters of the scenarios with which the search came nearest, best first; the first part of `calibrate`."""
+    rows = Rows(tuple(journal.targets))
+    points, simulated = _searched(journal, rows, plan, pool, progress)
+    best = np.argsort(misfit(rows.standardise(simulated)), kind="stable")[:number]
+    return [journal.base.replace(**journal.priors.parameters(point)).values() for point in points[best]]
+
+
+def _searched(
+    journal: Journal, rows: Rows, plan: Plan, pool: ProcessPoolExecutor, progress: Progress
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return search(journal, rows, runs=plan.search_runs, scale=plan.scale, seed=plan.seed, pool=pool, progress=progress)
 
 
 def keep(fit: Fit, folder: Path) -> None:

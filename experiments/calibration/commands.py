@@ -1,5 +1,7 @@
 """The commands `calibrate`, `validate`, `stories` and `contested`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,9 +21,11 @@ from experiments.console import (
 )
 
 if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+
     from pandas import DataFrame
 
-    from experiments.calibration.calibrate import Fit, Plan
+    from experiments.calibration.calibrate import Fit, Plan, Progress
     from experiments.calibration.journal import Journal
     from experiments.output import OutputFolder
     from model.scenario import Scenario
@@ -90,64 +94,75 @@ def _base(scenario: str, scale: str | None = None) -> "Scenario":
     return scenario_from(scenario, scale, None, None).replace(expected_claims=True)
 
 
+@contextmanager
+def _at_work(
+    journal: "Journal", plan: "Plan", workers: int | None, what: str = ""
+) -> Iterator[tuple["ProcessPoolExecutor", "Progress"]]:
+    """Processes and bars for the simulations of a journal, which can be interrupted."""
+    from experiments.calibration.journal import workers as processes
+
+    journal.base.replace(scale=plan.scale)  # before anything is written: is it allowed at all?
+    journal.open(asdict(plan))
+    with steps() as report, processes(workers) as pool:
+        try:
+            yield pool, misfit_steps(lambda step, done, of, note: report(f"{what} {step}".strip(), done, of, note))
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            console().print(f"interrupted; the same command goes on from {journal.folder}", highlight=False)
+            raise typer.Exit(INTERRUPTED) from None
+
+
 def _fit(
-    journal: "Journal", plan: "Plan", workers: int | None, *, made: int = 0, what: str = "", start: Any = None
+    journal: "Journal", plan: "Plan", workers: int | None, what: str = "", *, made: int = 0, elsewhere: Any = None
 ) -> tuple["Fit", "DataFrame | None"]:
     """Calibrate with bars and keep the result; also what was found again of so many made records."""
     from experiments.calibration import recovery
     from experiments.calibration.calibrate import calibrate as fit
     from experiments.calibration.calibrate import keep
-    from experiments.calibration.journal import workers as processes
 
-    journal.base.replace(scale=plan.scale)  # before anything is written: is it allowed at all?
-    journal.open(asdict(plan), start)
-    with steps() as report, processes(workers) as pool:
-        progress = misfit_steps(lambda step, done, of, note: report(f"{what} {step}".strip(), done, of, note))
-        try:
-            found = fit(journal, plan, pool, progress, start)
-            again = recovery.recover(journal, found, made, plan.scale, pool) if made else None
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            console().print(f"interrupted; the same command goes on from {journal.folder}", highlight=False)
-            raise typer.Exit(INTERRUPTED) from None
+    with _at_work(journal, plan, workers, what) as (pool, progress):
+        found = fit(journal, plan, pool, progress, elsewhere)
+        again = recovery.recover(journal, found, made, plan.scale, pool) if made else None
     keep(found, journal.folder)
     return found, again
 
 
 def stories(
     out: OutOption = Path("out/stories"),
-    runs: RunsOption = 300,
-    waves: WavesOption = 3,
-    wave_runs: WaveRunsOption = 250,
-    scale: Annotated[float, typer.Option("--scale", help="Real people per row.")] = 2_000,
+    runs: RunsOption = 1_500,
+    waves: WavesOption = 4,
+    wave_runs: WaveRunsOption = 300,
+    scale: Annotated[float, typer.Option("--scale", help="Real people per row.")] = 1_000,
     number: Annotated[int, typer.Option("--number", min=2, help="Parameter sets of each story run over 2021.")] = 60,
     workers: WorkersOption = None,
 ) -> None:
     """Fit rival stories of the collapse, and weigh them.
 
-    Each begins from the set that ships, as far as the story leaves its parameters free.
+    Each has a search of its own, and looks at what the searches of the others found.
     """
-    import numpy as np
-
     from experiments import targets
     from experiments.calibration import ensemble, priors
     from experiments.calibration import stories as rivals
-    from experiments.calibration.calibrate import Plan
+    from experiments.calibration.calibrate import Plan, best_of_search
     from experiments.calibration.journal import Journal
     from experiments.output import OutputFolder
 
     record = targets.load()
     wanted = [target for target in record if target.role == "fit"]
-    all_priors, shipped = priors.load(), ensemble.load()
     plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, set_size=number, scale=scale)
-    told = {}
+    journals, searched, told = {}, {}, {}
     for story, what in rivals.STORIES.items():
         base = _base(story)
-        chosen = all_priors.without(base.differences())
-        start = np.array([chosen.point(values) for values in shipped])
-        found, _ = _fit(Journal(out / story, base, chosen, wanted), plan, workers, what=what, start=start)
-        histories = _histories(base.replace(scale=scale), found.sets(), workers, f"{what} 2021")
-        told[story] = rivals.Told(found, ensemble.read_off(histories, record))
+        journal = Journal(out / story, base, priors.load().without(base.differences()), wanted)
+        with _at_work(journal, plan, workers, what) as (pool, progress):
+            searched[story] = best_of_search(journal, plan, pool, progress, rivals.SHARED)
+        journals[story] = journal
+    for story, journal in journals.items():
+        what = rivals.STORIES[story]
+        others = rivals.of_the_others(searched, story, journal.priors)
+        fit, _ = _fit(journal, plan, workers, what, elsewhere=others)
+        histories = _histories(journal.base.replace(scale=scale), fit.sets(), workers, f"{what} 2021")
+        told[story] = rivals.Told(fit, ensemble.read_off(histories, record))
     table = rivals.compare(told, record)
     with OutputFolder(out) as folder:
         folder.table("stories.csv", table)

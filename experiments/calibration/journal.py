@@ -94,8 +94,8 @@ class Journal:
     periods: int = PERIODS
     """Settlements to simulate."""
 
-    def open(self, settings: Mapping[str, Any], start: NDArray[np.float64] | None = None) -> None:
-        """Make the folder, or check that it holds the same calibration: the same settings, begun from the same points.
+    def open(self, settings: Mapping[str, Any]) -> None:
+        """Make the folder, or check that it holds the same calibration: the same settings.
 
         Raises:
             JournalError: if it was begun with other targets, priors, settings or another version of the model.
@@ -108,7 +108,6 @@ class Journal:
             "base": self.base.differences(),
             "periods": self.periods,
             **settings,
-            "start": None if start is None else _digest(start.tolist()),
         }
         file = self.folder / "calibration.json"
         try:

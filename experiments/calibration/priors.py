@@ -60,7 +60,8 @@ class Prior:
         return np.exp(value) if self._logarithmic else value
 
     def quantile(self, value: float | NDArray[np.float64]) -> Any:
-        """The quantile of the prior at this value."""
+        """The quantile of the prior at this value; 0 and 1 for those beyond its ends."""
+        value = np.clip(value, self.low, self.high)
         return self._distribution.cdf(np.log(value) if self._logarithmic else value)
 
 

@@ -1,6 +1,6 @@
 """Rival stories of the collapse, fitted the same way and set side by side: which does the record favour?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from experiments.calibration.calibrate import Fit
 from experiments.calibration.misfit import Rows, misfit
+from experiments.calibration.priors import Priors
 from experiments.calibration.validation import report
 from experiments.targets import Target
 
@@ -23,6 +24,10 @@ STORIES = {
 """Scenario -> what it tells."""
 EXCLUDED = 0.01
 """A story with less than this share of the weight is excluded by the rows, if the fits are finished."""
+SHARED = 40
+"""Nearest parameter sets of its search that each story shows the others."""
+EDGE = 0.001
+"""How near to the ends of the prior's cube a point may be."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,17 @@ class Told:
     fit: Fit
     simulated: NDArray[np.float64]
     """What its acceptable set says of the whole record, shape (set, targets)."""
+
+
+def of_the_others(
+    found: Mapping[str, Sequence[Mapping[str, float]]], story: str, priors: Priors
+) -> NDArray[np.float64]:
+    """What the searches of the other stories found, as far as this one leaves its parameters free.
+
+    `found` are all parameters by story; shape (points, parameters), in the cube of the story's own `priors`.
+    """
+    others = [values for other, sets in found.items() if other != story for values in sets]
+    return np.clip([priors.point(values) for values in others], EDGE, 1 - EDGE)
 
 
 def compare(told: Mapping[str, Told], record: list[Target]) -> pd.DataFrame:
