@@ -1,0 +1,72 @@
+"""The command `calibrate`: bad records, and Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from experiments import cli, targets
+from experiments.calibration import priors
+
+HEADER = "id,plan,measure,when,value,unit,low,high,grade,role,source,note\n"
+FIT = [target for target in targets.load() if target.role == "fit"]
+
+
+def test_unknown_targets_and_parameters_are_refused():
+    with pytest.raises(targets.TargetError, match="target = 'general_share_2018' is unknown; did you mean"):
+        targets.only(FIT, ["general_share_2018"])
+    with pytest.raises(priors.PriorError, match="parameter = 'saliense' has no prior; did you mean 'salience'"):
+        priors.load().only(["saliense"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("id,plan,measure,when,value,unit,low,high,grade,role,source\n", "column 'note' is missing in record.csv"),
+        (HEADER + "a,general,share,2019-13-P1,1,CNY,0,2,A,fit,s,\n", "when = '2019-13-P1' cannot be read for share"),
+        (HEADER, "has no rows"),
+        ('id,plan\n"', "cannot be read"),
+        (HEADER + 2 * "a,general,share,2019-01-P1,1,CNY,0,2,A,fit,s,\n", "row 'a' of record.csv is there twice"),
+        (
+            HEADER + "a,general,share,2019-01-P1,3,CNY,0,2,A,fit,s,\n",
+            "low = 0, value = 3, high = 2; allowed: low < high",
+        ),
+        (HEADER + "a,general,share,2019-01-P1,1,CNY,0,2,A,fitt,s,\n", "role = 'fitt'; allowed: fit, validate"),
+        (HEADER + "a,general,share,2021-01-P1,1,CNY,0,2,A,fit,s,\n", "allowed up to the end of 2020"),
+        (HEADER + "a,general,shares,2019-01-P1,1,CNY,0,2,A,fit,s,\n", "measure = 'shares'; allowed: annual_share"),
+    ],
+)
+def test_calibrate_refuses_a_bad_record_with_one_line(tmp_path, monkeypatch, capsys, content, message):
+    file = tmp_path / "record.csv"
+    file.write_text(content, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["mutualaid", "calibrate", "--targets", str(file), "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_of_calibrate_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
+    command = [sys.executable, "-c", "from experiments.cli import main; main()", "calibrate", "--out", str(tmp_path)]
+    running = subprocess.Popen(
+        [*command, "--workers", "1"],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while running.poll() is None and not list(tmp_path.glob("search-*.npz")):
+        time.sleep(0.1)
+    os.killpg(running.pid, signal.SIGINT)
+    said, _ = running.communicate(timeout=120)
+    assert running.returncode == 130, said
+    assert "interrupted; the same command goes on from" in said
+    assert "Traceback" not in said
+    assert list(tmp_path.glob("search-0000.npz"))

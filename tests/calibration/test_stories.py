@@ -1,0 +1,85 @@
+"""Rival stories and their weights."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments import targets
+from experiments.calibration import priors, stories
+from experiments.calibration.calibrate import Fit
+from experiments.calibration.misfit import Rows
+from model.scenario import Scenario
+from model.scenario import load as load_scenario
+
+
+class TestStories:
+    record = targets.load()
+
+    def told(self, name, shift, spread=0.2):
+        """A story whose set misses every row by about so many half bands."""
+        fitted = [target for target in self.record if target.role == "fit"]
+        rows = Rows(tuple(fitted))
+        generator = np.random.default_rng(4)
+
+        def simulated(chosen):
+            half = np.array([0.5 * (target.high - target.low) for target in chosen])
+            published = np.array([target.value for target in chosen])
+            return published + half * (shift + spread * generator.standard_normal((40, len(chosen))))
+
+        chosen = priors.load().only(["salience", "habit"])
+        points = generator.random((40, 2))
+        fit = Fit(chosen, rows, points, simulated(fitted), np.full(len(fitted), 0.1), points, None, {})
+        return stories.Told(fit, simulated(self.record))
+
+    def test_the_nearer_story_has_the_weight(self):
+        table = stories.compare({"default": self.told("a", 0.1), "maturation": self.told("b", 1.5)}, self.record)
+        assert table["story"].to_list() == ["all together", "maturation only"]
+        assert table["weight_fit"].sum() == pytest.approx(1)
+        assert table["weight_fit"][0] > 0.99
+        assert table["weight_validate"][0] > 0.9
+        assert table["fit_inside"][0] == "45 of 45"
+        said = stories.conclusion(table)
+        assert "favour 'all together'" in said[0]
+        assert "excluded (weight below 0.01): maturation only" in said[0]
+
+    def test_a_story_is_not_excluded_by_an_unfinished_search(self):
+        """Best misfit of the whole model 3 worse than the least: weights have to be e^-3 smaller to exclude."""
+        table = pd.DataFrame(
+            {
+                "story": ["maturation only", "adverse exit", "all together"],
+                "misfit_best": [20.0, 25.0, 23.0],
+                "weight_fit": [0.995, 0.004, 0.001],
+                "weight_validate": [0.995, 0.004, 0.001],
+            }
+        )
+        said = stories.conclusion(table)
+        assert "its best misfit is 3.0 worse than the least" in said[0]
+        assert said[1].endswith("excluded (weight below 0.0005): none")
+        assert said[2].endswith("excluded (weight below 0.01): adverse exit, all together")
+
+    def test_equal_stories_share_the_weight(self):
+        one = self.told("a", 0.3)
+        table = stories.compare({"default": one, "adverse_exit": one}, self.record)
+        assert table["weight_fit"].to_list() == [0.5, 0.5]
+        assert "excluded (weight below 0.01): none" in stories.conclusion(table)[0]
+
+    def test_weights_by_hand(self):
+        assert stories.weights(np.array([1.0, 1.0 + np.log(3.0)])) == pytest.approx([0.75, 0.25])
+
+    def test_a_story_sees_what_others_found_as_far_as_its_parameters_are_free(self):
+        values = Scenario().values()
+        found = {"default": [values], "trust_and_news": [values | {"filing_share": 0.5, "regulator_impact": 0.0}]}
+        chosen = priors.load().only(["filing_share", "regulator_impact"])
+        points = stories.of_the_others(found, "default", chosen)
+        assert points.shape == (1, 2)
+        parameters = chosen.parameters(points[0])
+        assert parameters["filing_share"] == pytest.approx(0.5)
+        lowest = {prior.name: prior.low for prior in chosen.fitted}["regulator_impact"]
+        assert parameters["regulator_impact"] == pytest.approx(lowest, rel=0.02)
+
+    def test_every_story_is_a_scenario_and_leaves_something_to_fit(self):
+        for name in stories.STORIES:
+            base = load_scenario(name)
+            left = priors.load().without(base.differences())
+            assert left.names
+            assert not set(left.names) & set(base.differences())

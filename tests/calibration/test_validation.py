@@ -1,0 +1,76 @@
+"""The set that ships, and the held-out test."""
+
+import numpy as np
+import pytest
+
+from experiments import targets
+from experiments.calibration import ensemble, priors, validation
+from experiments.calibration.journal import workers
+from model.scenario import PARAMETERS, Scenario
+
+
+def test_the_score_of_a_single_number_is_its_distance_and_spread_is_paid_for():
+    assert validation.crps(np.array([3.0]), 5.0) == 2
+    # Two equally likely values at distance 1 on either side: 1 - 1/2.
+    assert validation.crps(np.array([4.0, 6.0]), 5.0) == pytest.approx(0.5)
+
+
+def test_naive_forecasts_by_hand():
+    naive = validation.naive_forecasts(targets.load()).set_index("id")
+    assert naive.at["general_share_2021", "last_value"] == pytest.approx(90.56)
+    assert naive.at["general_share_2021", "trend"] == pytest.approx(90.56 + 90.56 - 29.17)
+    assert naive.at["recipients_cum_2021-12-28", "last_value"] == 85_203 + 68_675
+    assert naive.at["all_members_2021-12-28", "last_value"] == 102.19e6
+    # 3.61 million fewer in 44 days, or 1.4456 months.
+    assert naive.at["exit_rate_2021", "last_value"] == pytest.approx(3.61e6 / 1.4456, rel=1e-4)
+    assert naive.at["all_members_2021-12-28", "trend"] == pytest.approx(102.19e6 - 12 * 3.61e6 / 1.4456, rel=1e-4)
+    assert set(naive.index) == {target.id for target in targets.load() if target.role == "validate"}
+
+
+def test_failing_rows_come_first():
+    record = targets.load()
+    simulated = np.tile([target.value for target in record], (20, 1))
+    simulated[:, 3] *= 10
+    missed = next(number for number, target in enumerate(record) if target.role == "validate")
+    simulated[:, missed] *= 10
+    report = validation.report(record, simulated)
+    assert not report["held"][0]
+    assert report["role"][0] == "validate"
+    assert report["held"].sum() == len(record) - 2
+    assert report["covered"].sum() == len(record) - 2
+
+
+def test_a_set_with_an_unknown_column_is_refused(tmp_path):
+    file = tmp_path / "set.csv"
+    file.write_text("salience,saliense\n0.1,0.1\n", encoding="utf-8")
+    with pytest.raises(ensemble.SetError, match="column 'saliense'"):
+        ensemble.load(file)
+
+
+def test_the_sets_that_ship_are_within_their_priors_and_run_over_2021():
+    sets = ensemble.load()
+    chosen = priors.load()
+    assert len(sets) >= 100
+    points = np.array([chosen.point(values) for values in sets])
+    assert ((points >= 0) & (points <= 1)).all()
+    base = Scenario(expected_claims=True, scale=200_000)
+    with workers(1) as pool:
+        runs = ensemble.histories(base, sets[:3], pool)
+    assert [history["period"].iloc[-1] for history in runs] == ["2022-01-P2"] * 3
+    quantiles = ensemble.bands(runs, (0.0, 1.0))
+    wide = quantiles.pivot(index=["date", "plan"], columns="probability", values="members")
+    assert (wide[0.0] <= wide[1.0]).all()
+    report = validation.report(targets.load(), ensemble.read_off(runs, targets.load()))
+    assert len(report) == 51
+    assert len(validation.summary(report)) == 4
+
+
+def test_the_default_scenario_is_a_member_of_the_set_that_ships():
+    defaults = Scenario().values()
+    assert any(
+        all(defaults[name] == pytest.approx(value, rel=1e-3, abs=1e-9) for name, value in values.items())
+        for values in ensemble.load()
+    )
+    chosen = priors.load()
+    fitted = {*chosen.names, *chosen.tied}
+    assert {name for name, par in PARAMETERS.items() if "fitted" in par.source} == fitted

@@ -1,0 +1,55 @@
+"""The dated rules of the three plans, as the record tells them."""
+
+from datetime import date
+
+import numpy as np
+
+from model.health import ACCIDENT, EARLY_CANCER, OTHER, THYROID
+from model.plans import plans
+from model.scenario import Scenario
+
+HALF_MONTHS = 24
+DAY = date(2020, 7, 1)
+
+
+def test_ages_and_first_days():
+    general, seniors, chronic = plans(Scenario())
+    assert [plan.opens for plan in (general, seniors, chronic)] == [
+        date(2018, 10, 16),
+        date(2019, 5, 8),
+        date(2020, 5, 13),
+    ]
+    assert (general.youngest, general.oldest) == (1, 60 * HALF_MONTHS)
+    assert (seniors.youngest, seniors.oldest) == (60 * HALF_MONTHS, 71 * HALF_MONTHS)
+    assert (chronic.youngest, chronic.oldest) == (general.youngest, general.oldest)
+
+
+def test_the_cancer_plans_pay_for_cancer_alone():
+    general, seniors, chronic = plans(Scenario())
+    assert general.benefits_at(DAY)[39, OTHER] == 300_000
+    assert general.benefits_at(DAY)[40, [OTHER, ACCIDENT]].tolist() == [100_000, 100_000]
+    assert (
+        seniors.benefits_at(DAY)[65].tolist()
+        == np.select(
+            [np.isin(range(5), [OTHER, ACCIDENT]), np.isin(range(5), [EARLY_CANCER, THYROID])], [0, 50_000], 100_000
+        ).tolist()
+    )
+    assert chronic.benefits_at(DAY)[39, [OTHER, ACCIDENT]].tolist() == [0, 0]
+
+
+def test_mild_thyroid_cancer_is_paid_less_from_may_2019_and_nothing_from_2020():
+    general, _, _ = plans(Scenario())
+    days = (date(2019, 4, 30), date(2019, 5, 1), date(2019, 12, 31), date(2020, 1, 1))
+    assert [general.benefits_at(day)[30, THYROID] for day in days] == [300_000, 50_000, 50_000, 0]
+
+
+def test_the_fee_falls_when_the_pool_is_no_longer_insurance():
+    general, seniors, _ = plans(Scenario())
+    assert [general.fee_at(day) for day in (date(2018, 11, 26), date(2018, 11, 27))] == [0.10, 0.08]
+    assert seniors.fee_at(DAY) == 0.08
+
+
+def test_only_the_questionnaire_of_seniors_is_looser():
+    """The chronic plan allows the chronic illness itself, and nothing else."""
+    general, seniors, chronic = plans(Scenario(seniors_screening=0.3))
+    assert (general.screening, seniors.screening, chronic.screening) == (1.0, 0.3, 1.0)
