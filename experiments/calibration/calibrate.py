@@ -16,6 +16,7 @@ from experiments.calibration import posterior
 from experiments.calibration.emulator import Emulator
 from experiments.calibration.journal import Journal
 from experiments.calibration.misfit import Rows, misfit
+from experiments.calibration.plan import Plan
 from experiments.calibration.priors import Priors
 from experiments.calibration.search import search
 from experiments.output import write
@@ -30,20 +31,6 @@ TOGETHER = 0.5
 
 Progress = Callable[[str, int, int, float], None]
 """Is told which step, how many are done, of how many, and the least misfit."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much work a calibration is."""
-
-    search_runs: int = 2_100
-    waves: int = 6
-    wave_runs: int = 600
-    set_size: int = 100
-    """Parameter sets kept: of the draws from the posterior, those whose own simulation is closest."""
-    scale: float = 1_000
-    """Real people per row."""
-    seed: int = 1
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from experiments.calibration.plan import CONTESTED, STORY, WHOLE, Plan
 from experiments.console import (
     INTERRUPTED,
     OutOption,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
-    from experiments.calibration.calibrate import Fit, Plan, Progress
+    from experiments.calibration.calibrate import Fit, Progress
     from experiments.calibration.journal import Journal
     from experiments.output import OutputFolder
     from model.scenario import Scenario
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 RunsOption = Annotated[int, typer.Option("--runs", min=1, help="Simulations of the search.")]
 WavesOption = Annotated[int, typer.Option("--waves", min=1, help="Waves of the posterior.")]
 WaveRunsOption = Annotated[int, typer.Option("--wave-runs", min=10, help="Simulations a wave.")]
+ScaleOption = Annotated[float, typer.Option("--scale", help="Real people per row.")]
 
 PRINTED = ["id", "published", "low", "high", "q05", "median", "q95", "held", "crps", "crps_last", "crps_trend"]
 """Columns of the held-out test on the screen; the file has all."""
@@ -44,10 +46,10 @@ def calibrate(
     out: Annotated[Path, typer.Option("--out", help="Folder of the calibration; the same command goes on.")] = Path(
         "out/calibrate"
     ),
-    runs: RunsOption = 2_100,
-    waves: WavesOption = 6,
-    wave_runs: WaveRunsOption = 600,
-    seed: Annotated[int, typer.Option("--seed", min=1, help="The seed of search and walk.")] = 1,
+    runs: RunsOption = WHOLE.search_runs,
+    waves: WavesOption = WHOLE.waves,
+    wave_runs: WaveRunsOption = WHOLE.wave_runs,
+    seed: Annotated[int, typer.Option("--seed", min=1, help="The seed of search and walk.")] = WHOLE.seed,
     workers: WorkersOption = None,
     scenario: ScenarioOption = "default",
     priors_file: Annotated[
@@ -63,7 +65,6 @@ def calibrate(
     """Fit the parameters to the record up to the end of 2020."""
     from experiments import targets
     from experiments.calibration import priors, recovery
-    from experiments.calibration.calibrate import Plan
     from experiments.calibration.journal import Journal
     from experiments.output import write
 
@@ -96,7 +97,7 @@ def _base(scenario: str, scale: str | None = None) -> "Scenario":
 
 @contextmanager
 def _at_work(
-    journal: "Journal", plan: "Plan", workers: int | None, what: str = ""
+    journal: "Journal", plan: Plan, workers: int | None, what: str = ""
 ) -> Iterator[tuple["ProcessPoolExecutor", "Progress"]]:
     """Processes and bars for the simulations of a journal, which can be interrupted."""
     from experiments.calibration.journal import workers as processes
@@ -113,7 +114,7 @@ def _at_work(
 
 
 def _fit(
-    journal: "Journal", plan: "Plan", workers: int | None, what: str = "", *, made: int = 0, elsewhere: Any = None
+    journal: "Journal", plan: Plan, workers: int | None, what: str = "", *, made: int = 0, elsewhere: Any = None
 ) -> tuple["Fit", "DataFrame | None"]:
     """Calibrate with bars and keep the result; also what was found again of so many made records."""
     from experiments.calibration import recovery
@@ -129,37 +130,40 @@ def _fit(
 
 def stories(
     out: OutOption = Path("out/stories"),
-    runs: RunsOption = 1_500,
-    waves: WavesOption = 4,
-    wave_runs: WaveRunsOption = 300,
-    scale: Annotated[float, typer.Option("--scale", help="Real people per row.")] = 1_000,
-    number: Annotated[int, typer.Option("--number", min=2, help="Parameter sets of each story run over 2021.")] = 60,
+    runs: RunsOption = STORY.search_runs,
+    waves: WavesOption = STORY.waves,
+    wave_runs: WaveRunsOption = STORY.wave_runs,
+    scale: ScaleOption = STORY.scale,
+    number: Annotated[
+        int, typer.Option("--number", min=2, help="Parameter sets of each story run over 2021.")
+    ] = STORY.set_size,
     workers: WorkersOption = None,
 ) -> None:
     """Fit rival stories of the collapse, and weigh them.
 
-    Each has a search of its own, and looks at what the searches of the others found.
+    Each has a search of its own, and looks at what those of the others found and at the set that ships, as far as it
+    leaves their parameters free.
     """
     from experiments import targets
     from experiments.calibration import ensemble, priors
     from experiments.calibration import stories as rivals
-    from experiments.calibration.calibrate import Plan, best_of_search
+    from experiments.calibration.calibrate import best_of_search
     from experiments.calibration.journal import Journal
     from experiments.output import OutputFolder
 
     record = targets.load()
     wanted = [target for target in record if target.role == "fit"]
     plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, set_size=number, scale=scale)
-    journals, searched, told = {}, {}, {}
+    journals, found, told = {}, {"shipped": ensemble.load()}, {}
     for story, what in rivals.STORIES.items():
         base = _base(story)
         journal = Journal(out / story, base, priors.load().without(base.differences()), wanted)
         with _at_work(journal, plan, workers, what) as (pool, progress):
-            searched[story] = best_of_search(journal, plan, pool, progress, rivals.SHARED)
+            found[story] = best_of_search(journal, plan, pool, progress, rivals.SHARED)
         journals[story] = journal
     for story, journal in journals.items():
         what = rivals.STORIES[story]
-        others = rivals.of_the_others(searched, story, journal.priors)
+        others = rivals.of_the_others(found, story, journal.priors)
         fit, _ = _fit(journal, plan, workers, what, elsewhere=others)
         histories = _histories(journal.base.replace(scale=scale), fit.sets(), workers, f"{what} 2021")
         told[story] = rivals.Told(fit, ensemble.read_off(histories, record))
@@ -174,17 +178,16 @@ def stories(
 
 def contested(
     out: OutOption = Path("out/contested"),
-    runs: RunsOption = 400,
-    waves: WavesOption = 3,
-    wave_runs: WaveRunsOption = 300,
-    scale: Annotated[float, typer.Option("--scale", help="Real people per row.")] = 2_000,
+    runs: RunsOption = CONTESTED.search_runs,
+    waves: WavesOption = CONTESTED.waves,
+    wave_runs: WaveRunsOption = CONTESTED.wave_runs,
+    scale: ScaleOption = CONTESTED.scale,
     workers: WorkersOption = None,
 ) -> None:
     """Fit the contested history; find what cannot be true at once."""
     from experiments import targets
     from experiments.calibration import contested as rival
     from experiments.calibration import priors
-    from experiments.calibration.calibrate import Plan
     from experiments.calibration.journal import Journal
     from experiments.calibration.misfit import Rows
 

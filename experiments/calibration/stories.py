@@ -42,9 +42,9 @@ class Told:
 def of_the_others(
     found: Mapping[str, Sequence[Mapping[str, float]]], story: str, priors: Priors
 ) -> NDArray[np.float64]:
-    """What the searches of the other stories found, as far as this one leaves its parameters free.
+    """What others than this story found, as far as it leaves their parameters free.
 
-    `found` are all parameters by story; shape (points, parameters), in the cube of the story's own `priors`.
+    `found` are parameter sets by who found them; shape (points, parameters), in the cube of the story's own `priors`.
     """
     others = [values for other, sets in found.items() if other != story for values in sets]
     return np.clip([priors.point(values) for values in others], EDGE, 1 - EDGE)

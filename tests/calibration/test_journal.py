@@ -8,9 +8,10 @@ import pytest
 
 from experiments import targets
 from experiments.calibration import ensemble, priors, recovery
-from experiments.calibration.calibrate import Plan, best_of_search, calibrate, keep
+from experiments.calibration.calibrate import best_of_search, calibrate, keep
 from experiments.calibration.journal import Journal, JournalError, workers
 from experiments.calibration.misfit import Rows, misfit
+from experiments.calibration.plan import Plan
 from model.scenario import Scenario
 
 FIT = [target for target in targets.load() if target.role == "fit"]
