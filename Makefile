@@ -42,7 +42,7 @@ docs: setup  ## write the generated tables of docs/
 	$(BIN)/python -m experiments.documentation
 
 calibrate: setup  ## fit the parameters to the record to the end of 2020, from nothing (an hour on two cores)
-	$(BIN)/mutualaid calibrate
+	$(BIN)/mutualaid calibrate --recover 20
 
 stories: setup  ## fit rival stories of the collapse and the contested history (an hour and a half on two cores)
 	$(BIN)/mutualaid stories

@@ -3,6 +3,7 @@
 Heavy imports stand inside the functions, so that `--help` answers at once.
 """
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -106,8 +107,8 @@ def steps() -> Iterator[Callable[[str, int, int, str], None]]:
 
 
 def misfit_steps(report: Callable[[str, int, int, str], None]) -> Callable[[str, int, int, float], None]:
-    """The same for work whose note is the best misfit so far."""
-    return lambda what, done, of, best: report(what, done, of, f"misfit {best:.1f}")
+    """The same for work whose note is a misfit, once there is one."""
+    return lambda what, done, of, found: report(what, done, of, "" if math.isnan(found) else f"misfit {found:.1f}")
 
 
 def plain_table(title: str, frame: Any) -> "Table":

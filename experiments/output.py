@@ -64,6 +64,16 @@ def writing(place: Path, kept: str = "results written before") -> Iterator[None]
         raise OutputError(f"out = '{place}' cannot be written ({error.strerror}); {kept} are intact") from None
 
 
+def write_table(file: Path, table: DataFrame) -> None:
+    """Write a table as CSV with six digits, at once and for good.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    with writing(file.parent, kept="simulations"):
+        write(file, table.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode())
+
+
 def version(*further: Path) -> str:
     """Sixteen hexadecimal digits that change with the model, its data, how the record is read, or further files."""
     here = Path(__file__).parent

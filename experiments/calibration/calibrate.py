@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +13,21 @@ from numpy.typing import NDArray
 
 from experiments.calibration import posterior
 from experiments.calibration.emulator import Emulator
-from experiments.calibration.journal import Journal
+from experiments.calibration.journal import Journal, Progress
 from experiments.calibration.misfit import Rows, misfit
 from experiments.calibration.plan import Plan
 from experiments.calibration.priors import Priors
 from experiments.calibration.search import search
-from experiments.output import write
+from experiments.output import write, write_table, writing
 
-NOISE_SEED, ELSEWHERE_SEED, SET_SEED = 500_000, 600_000, 700_000
-"""First seeds: of runs that measure noise, of those at points found elsewhere, of those of the acceptable set."""
+NOISE_SEED, ELSEWHERE_SEED, SET_SEED, AGAIN_SEED = 500_000, 650_000, 700_000, 800_000
+"""First seeds: of runs that measure noise, of those at points found elsewhere, of those of the draws from which the
+acceptable set is chosen, of those of the chosen."""
 REPEATS = 24
-"""Runs of the best point, with different seeds, that measure the noise."""
+"""Runs at the median of the posterior, with different seeds, that measure the noise."""
 INTERVAL = (0.05, 0.95)
 TOGETHER = 0.5
 """Correlations of at least this size are listed."""
-
-Progress = Callable[[str, int, int, float], None]
-"""Is told which step, how many are done, of how many, and the least misfit."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Fit:
     points: NDArray[np.float64]
     """The acceptable set in the prior's cube, best first, shape (set, parameters)."""
     simulated: NDArray[np.float64]
-    """What each of them says of the rows, shape (set, rows)."""
+    """What each of them says of the rows with another seed than the one it was chosen with, shape (set, rows)."""
     noise: NDArray[np.float64]
     """Standard deviation of each row between runs with different seeds, in half bands, shape (rows,)."""
     chain: NDArray[np.float64]
@@ -110,11 +107,18 @@ def calibrate(
     """
     rows = Rows(tuple(journal.targets))
     points, simulated = _searched(journal, rows, plan, pool, progress)
+
+    def simulate(name: str, asked: NDArray[np.float64], first_seed: int) -> NDArray[np.float64]:
+        seeds = range(first_seed, first_seed + len(asked))
+        _, found = journal.simulate(
+            name, asked, plan.scale, seeds, pool, lambda done: progress(name, done, len(asked), math.nan)
+        )
+        progress(name, len(asked), len(asked), float(np.median(misfit(rows.standardise(found)))))
+        return found
+
     if elsewhere is not None:
-        seeds = range(ELSEWHERE_SEED, ELSEWHERE_SEED + len(elsewhere))
-        more, found_there = journal.simulate("elsewhere", elsewhere, plan.scale, seeds, pool)
-        progress("elsewhere", len(more), len(more), float(misfit(rows.standardise(found_there)).min()))
-        points, simulated = np.concatenate([points, more]), np.concatenate([simulated, found_there])
+        simulated = np.concatenate([simulated, simulate("elsewhere", elsewhere, ELSEWHERE_SEED)])
+        points = np.concatenate([points, elsewhere])
     found = posterior.infer(
         journal,
         rows,
@@ -128,16 +132,12 @@ def calibrate(
         progress=progress,
     )
     centre = np.tile(np.median(found.points, axis=0), (REPEATS, 1))
-    _, repeated = journal.simulate("noise", centre, plan.scale, range(NOISE_SEED, NOISE_SEED + REPEATS), pool)
-    noise = rows.standardise(repeated).std(axis=0, ddof=1)
-    seeds = range(SET_SEED, SET_SEED + len(found.points))
-    drawn, final = journal.simulate("set", found.points, plan.scale, seeds, pool)
-    misfits = misfit(rows.standardise(final), noise)
-    accepted = np.argsort(misfits, kind="stable")[: plan.set_size]
-    progress("set", len(drawn), len(drawn), float(np.median(misfits[accepted])))
-    return Fit(
-        journal.priors, rows, drawn[accepted], final[accepted], noise, found.points, found.emulator, found.walked
-    )
+    noise = rows.standardise(simulate("noise", centre, NOISE_SEED)).std(axis=0, ddof=1)
+    misfits = misfit(rows.standardise(simulate("set", found.points, SET_SEED)), noise)
+    accepted = found.points[np.argsort(misfits, kind="stable")[: plan.set_size]]
+    # With other seeds than those that chose them: else the set would be praised for its luck.
+    again = simulate("again", accepted, AGAIN_SEED)
+    return Fit(journal.priors, rows, accepted, again, noise, found.points, found.emulator, found.walked)
 
 
 def best_of_search(
@@ -157,7 +157,11 @@ def _searched(
 
 
 def keep(fit: Fit, folder: Path) -> None:
-    """Write the acceptable set with its provenance, the fitted rows and the identifiability table."""
+    """Write the acceptable set with its provenance, the fitted rows and the identifiability table.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+    """
     made = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
     provenance = made | {"walk": fit.walked, "rows": fit.rows.names, "fitted": fit.priors.names}
     for name, table in (
@@ -165,5 +169,6 @@ def keep(fit: Fit, folder: Path) -> None:
         ("rows.csv", fit.table()),
         ("identifiability.csv", fit.identifiability()),
     ):
-        write(folder / name, table.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode())
-    write(folder / "acceptable_set.json", (json.dumps(provenance, indent=2) + "\n").encode())
+        write_table(folder / name, table)
+    with writing(folder, kept="simulations"):
+        write(folder / "acceptable_set.json", (json.dumps(provenance, indent=2) + "\n").encode())

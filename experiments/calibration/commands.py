@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.calibration.plan import CONTESTED, STORY, WHOLE, Plan
+from experiments.calibration.plan import CONTESTED, STORY, WHOLE, Plan, PlanError
 from experiments.console import (
     INTERRUPTED,
     OutOption,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
-    from experiments.calibration.calibrate import Fit, Progress
-    from experiments.calibration.journal import Journal
+    from experiments.calibration.calibrate import Fit
+    from experiments.calibration.journal import Journal, Progress
     from experiments.output import OutputFolder
     from model.scenario import Scenario
 
@@ -36,7 +36,21 @@ WavesOption = Annotated[int, typer.Option("--waves", min=1, help="Waves of the p
 WaveRunsOption = Annotated[int, typer.Option("--wave-runs", min=10, help="Simulations a wave.")]
 ScaleOption = Annotated[float, typer.Option("--scale", help="Real people per row.")]
 
-PRINTED = ["id", "published", "low", "high", "q05", "median", "q95", "held", "crps", "crps_last", "crps_trend"]
+PRINTED = [
+    "id",
+    "published",
+    "low",
+    "high",
+    "q05",
+    "q25",
+    "median",
+    "q75",
+    "q95",
+    "held",
+    "crps",
+    "crps_last",
+    "crps_trend",
+]
 """Columns of the held-out test on the screen; the file has all."""
 BANDS_SETS, BANDS_SCALE = 100, "1000"
 """Parameter sets, and real people per row, of the bands."""
@@ -66,12 +80,19 @@ def calibrate(
     from experiments import targets
     from experiments.calibration import priors, recovery
     from experiments.calibration.journal import Journal
-    from experiments.output import write
+    from experiments.output import write_table
 
     base = _base(scenario)
     chosen = priors.load(priors_file or priors.PRIORS).only(parameter).without(base.differences())
-    wanted = targets.only([t for t in targets.load(targets_file or targets.RECORD) if t.role == "fit"], row)
+    record = targets_file or targets.RECORD
+    wanted = targets.only([t for t in targets.load(record) if t.role == "fit"], list(dict.fromkeys(row or [])))
+    if not wanted:
+        raise targets.TargetError(f"targets = '{record}' has no row to fit; allowed: at least one with role = 'fit'")
     plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, seed=seed)
+    if recover > plan.wave_runs:
+        raise PlanError(
+            f"recover = {recover} is not allowed: at most wave-runs = {plan.wave_runs}, from which they are drawn"
+        )
     journal = Journal(out, base, chosen, wanted)
     found, again = _fit(journal, plan, workers, made=recover)
     screen = console()
@@ -80,7 +101,7 @@ def calibrate(
     identifiability = found.identifiability()
     screen.print(plain_table("What the record can tell of each parameter", identifiability))
     if again is not None:
-        write(out / "recovery.csv", again.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode())
+        write_table(out / "recovery.csv", again)
         screen.print(f"{recover} records made with known parameters:", highlight=False)
         for line in recovery.summary(again, identifiability):
             screen.print(line, highlight=False)
@@ -108,9 +129,13 @@ def _at_work(
         try:
             yield pool, misfit_steps(lambda step, done, of, note: report(f"{what} {step}".strip(), done, of, note))
         except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            console().print(f"interrupted; the same command goes on from {journal.folder}", highlight=False)
-            raise typer.Exit(INTERRUPTED) from None
+            raise _interrupted(f"the same command goes on from {journal.folder}") from None
+
+
+def _interrupted(what_now: str) -> typer.Exit:
+    """Say so; how the command ends."""
+    console().print(f"interrupted; {what_now}", highlight=False)
+    return typer.Exit(INTERRUPTED)
 
 
 def _fit(
@@ -157,7 +182,8 @@ def stories(
     journals, found, told = {}, {"shipped": ensemble.load()}, {}
     for story, what in rivals.STORIES.items():
         base = _base(story)
-        journal = Journal(out / story, base, priors.load().without(base.differences()), wanted)
+        free = rivals.priors_of(story, priors.load().without(base.differences()))
+        journal = Journal(out / story, base, free, wanted)
         with _at_work(journal, plan, workers, what) as (pool, progress):
             found[story] = best_of_search(journal, plan, pool, progress, rivals.SHARED)
         journals[story] = journal
@@ -165,7 +191,13 @@ def stories(
         what = rivals.STORIES[story]
         others = rivals.of_the_others(found, story, journal.priors)
         fit, _ = _fit(journal, plan, workers, what, elsewhere=others)
-        histories = _histories(journal.base.replace(scale=scale), fit.sets(), workers, f"{what} 2021")
+        histories = _histories(
+            journal.base.replace(scale=scale),
+            fit.sets(),
+            workers,
+            f"{what} 2021",
+            f"the same command goes on from {out}",
+        )
         told[story] = rivals.Told(fit, ensemble.read_off(histories, record))
     table = rivals.compare(told, record)
     with OutputFolder(out) as folder:
@@ -208,7 +240,7 @@ def contested(
 
 def validate(
     set_file: Annotated[Path | None, typer.Option("--set", help="Parameter sets; those that ship by default.")] = None,
-    number: Annotated[int, typer.Option("--number", min=2, help="Sets to run, best first.")] = 100,
+    number: Annotated[int, typer.Option("--number", min=2, help="Sets to run, evenly from best to worst.")] = 100,
     scale: Annotated[str, typer.Option("--scale", help="Real people per row.")] = "1000",
     scenario: ScenarioOption = "default",
     workers: WorkersOption = None,
@@ -220,9 +252,15 @@ def validate(
     from experiments.output import OutputFolder
 
     record = targets.load()
-    sets = ensemble.load(set_file or ensemble.SHIPPED)[:number]
+    base = _base(scenario, scale)
+    sets = ensemble.some(ensemble.load(set_file or ensemble.SHIPPED), number)
+    fixed = [name for name in base.differences() if name in sets[0]]
+    if fixed:
+        raise ensemble.SetError(
+            f"scenario = '{scenario}' fixes {', '.join(fixed)}, as the sets do; allowed: one that leaves them free"
+        )
     with OutputFolder(out) as folder:
-        runs = _histories(_base(scenario, scale), sets, workers)
+        runs = _histories(base, sets, workers)
         report = validation.report(record, ensemble.read_off(runs, record))
         folder.table("validation.csv", report)
     screen = console()
@@ -237,7 +275,7 @@ def draw_bands(folder: "OutputFolder", compared: Any) -> None:
     from experiments import figures
     from experiments.calibration import ensemble
 
-    runs = _histories(_base("default", BANDS_SCALE), ensemble.load()[:BANDS_SETS], None)
+    runs = _histories(_base("default", BANDS_SCALE), ensemble.some(ensemble.load(), BANDS_SETS), None)
     quantiles = ensemble.bands(runs)
     title = f"{len(runs)} parameter sets fitted to the record up to the end of 2020: median, 50 and 90 % bands"
     folder.table("bands.csv", quantiles)
@@ -245,11 +283,18 @@ def draw_bands(folder: "OutputFolder", compared: Any) -> None:
 
 
 def _histories(
-    base: "Scenario", sets: list[dict[str, float]], workers: int | None, what: str = "histories"
+    base: "Scenario",
+    sets: list[dict[str, float]],
+    workers: int | None,
+    what: str = "histories",
+    interrupted: str = "nothing was written",
 ) -> list["DataFrame"]:
     """The history of each parameter set, with a bar."""
     from experiments.calibration import ensemble
     from experiments.calibration.journal import workers as processes
 
-    with steps() as report, processes(workers) as pool:
-        return ensemble.histories(base, sets, pool, lambda done, of: report(what, done, of, ""))
+    try:
+        with steps() as report, processes(workers) as pool:
+            return ensemble.histories(base, sets, pool, lambda done, of: report(what, done, of, ""))
+    except KeyboardInterrupt:
+        raise _interrupted(interrupted) from None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from experiments import targets
 from experiments.calibration.misfit import Rows
-from experiments.output import write
+from experiments.output import write, write_table, writing
 from experiments.targets import Target
 
 UNCONTESTED_UNTIL = "2020"
@@ -59,9 +59,10 @@ def together(fitted: Rows, simulated: NDArray[np.float64], contested: list[str])
 
 def keep(pairs: pd.DataFrame, best: Mapping[str, float], folder: Path) -> None:
     """Write the table, and the parameters that come nearest as the scenario `guancha`."""
-    write(folder / "together.csv", pairs.to_csv(index=False, lineterminator="\n", float_format="%.4g").encode())
+    write_table(folder / "together.csv", pairs)
     values = "\n".join(f"{name} = {value:.6g}" for name, value in best.items())
-    write(folder / "guancha.toml", f'why = "{WHY}"\n\n[parameters]\n{values}\n'.encode())
+    with writing(folder, kept="simulations"):
+        write(folder / "guancha.toml", f'why = "{WHY}"\n\n[parameters]\n{values}\n'.encode())
 
 
 def contradictions(found: pd.DataFrame) -> list[str]:

@@ -11,11 +11,11 @@ import pandas as pd
 
 from experiments.targets import MEASURED, Record, Target
 from model.errors import UserError
-from model.scenario import PARAMETERS, Scenario
+from model.scenario import PARAMETERS, Scenario, suggest
 
 SHIPPED = Path(__file__).parents[1] / "data" / "acceptable_set.csv"
 FIRST_SEED = 900_000
-"""No run of the calibration used the seeds from here on."""
+"""First seed of the histories: a calibration uses none of the hundred thousand from here on."""
 
 
 class SetError(UserError):
@@ -33,9 +33,16 @@ def load(file: Path = SHIPPED) -> list[dict[str, float]]:
     except (OSError, ValueError) as error:
         raise SetError(f"set = '{file}' cannot be read: {error}") from None
     unknown = [name for name in table if name not in PARAMETERS]
-    if unknown or table.empty:
-        raise SetError(f"column '{unknown[0] if unknown else ''}' of {file} is not a parameter; or no row is there")
+    if unknown:
+        raise SetError(f"column '{unknown[0]}' of {file} is not a parameter{suggest(unknown[0], PARAMETERS)}")
+    if table.empty:
+        raise SetError(f"set = '{file}' has no rows; allowed: at least one")
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def some(sets: list[dict[str, float]], number: int) -> list[dict[str, float]]:
+    """At most so many of the sets, evenly from the best to the worst: the best alone would be too sure."""
+    return [sets[k] for k in np.unique(np.linspace(0, len(sets) - 1, min(number, len(sets))).round().astype(int))]
 
 
 def provenance(file: Path = SHIPPED) -> dict[str, Any]:

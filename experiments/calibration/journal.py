@@ -1,4 +1,4 @@
-"""The simulations made for a calibration, kept as they are finished, so that an interruption loses none.
+"""The simulations made for a calibration, kept as they are finished, so that an interruption loses few.
 
 A journal is a folder: `calibration.json` says what the simulations were made with, and each batch is one file. The same
 command goes on where it stopped; other targets, priors or another model refuse to mix with what is there.
@@ -13,9 +13,10 @@ import os
 import signal
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,15 @@ PERIODS = calendar.period_of(calendar.published(calendar.parse_label("2021-01-P1
 THREADS = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 """How many threads compiled code and linear algebra use, said to processes that begin."""
 
+KEPT_AT_ONCE = 30
+"""Simulations of a batch that are written together, so that an interruption loses no more."""
+PART = ".part"
+"""How the file of an unfinished batch ends."""
+
+
+Progress = Callable[[str, int, int, float], None]
+"""Is told which step, how many are done, of how many, and a misfit: the best of a search, the median of a wave."""
+
 
 class JournalError(UserError):
     """A journal that belongs to another calibration: one line naming what differs."""
@@ -46,10 +56,6 @@ def simulate_rows(scenario: Scenario, targets: Sequence[Target]) -> NDArray[np.f
 
     record = Record(MutualAidModel(scenario).run())
     return np.array([MEASURED[target.measure](record, target) for target in targets])
-
-
-def _one(task: tuple[Scenario, Sequence[Target]]) -> NDArray[np.float64]:
-    return simulate_rows(*task)
 
 
 def _begin_worker() -> None:
@@ -74,7 +80,11 @@ def workers(number: int | None = None) -> Iterator[ProcessPoolExecutor]:
     try:
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(number, mp_context=spawn, initializer=_begin_worker) as pool:
-            yield pool
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
     finally:
         for name, value in before.items():
             if value is None:
@@ -127,13 +137,13 @@ class Journal:
                     "allowed: the same, or another folder (its finished work is kept)"
                 )
 
-    def batch(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    def batch(self, name: str, ending: str = ".npz") -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Points and simulated rows of a finished batch, shapes (points, parameters) and (points, rows).
 
         None for one that is not there or cannot be read: it is simulated again.
         """
         try:
-            with np.load(io.BytesIO((self.folder / f"{name}.npz").read_bytes())) as content:
+            with np.load(io.BytesIO((self.folder / f"{name}{ending}").read_bytes())) as content:
                 return content["points"], content["simulated"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
@@ -144,25 +154,50 @@ class Journal:
         return np.concatenate([batch[1] for batch in kept if batch is not None])
 
     def simulate(
-        self, name: str, points: NDArray[np.float64], scale: float, seeds: Sequence[int], pool: ProcessPoolExecutor
+        self,
+        name: str,
+        points: NDArray[np.float64],
+        scale: float,
+        seeds: Sequence[int],
+        pool: ProcessPoolExecutor,
+        progress: Callable[[int], None] = lambda done: None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Points and simulated rows of a batch: those of the journal, or new ones at these points of the prior's cube.
+        """Points and simulated rows of a batch: what the journal has of them, and the rest simulated now.
 
-        Shapes (points, parameters) and (points, rows).
+        Shapes (points, parameters) and (points, rows). `progress` is told the number done.
+
+        Raises:
+            JournalError: if the journal has this batch at other points.
+            OutputError: if it cannot be written.
         """
-        kept = self.batch(name)
-        if kept is not None:
-            return kept
+        kept = self.batch(name) or self.batch(name, PART)
+        known = [] if kept is None else list(kept[1])
+        if kept is not None and not (
+            len(known) <= len(points) and np.allclose(kept[0][: len(known)], points[: len(known)], atol=1e-9)
+        ):
+            raise JournalError(
+                f"batch = '{name}' of '{self.folder}' was simulated at other points; "
+                "allowed: another folder (its finished work is kept)"
+            )
         scenarios = [
             self.base.replace(rng=seed, **(self.priors.parameters(point) | {"scale": scale, "periods": self.periods}))
-            for point, seed in zip(points, seeds, strict=True)
+            for point, seed in zip(points[len(known) :], seeds[len(known) :], strict=True)
         ]
-        simulated = np.array(list(pool.map(_one, [(scenario, self.targets) for scenario in scenarios])))
+        for found in pool.map(simulate_rows, scenarios, repeat(self.targets)):
+            known.append(found)
+            progress(len(known))
+            if len(known) == len(points):
+                self._keep(f"{name}.npz", points, known)
+                (self.folder / f"{name}{PART}").unlink(missing_ok=True)
+            elif len(known) % KEPT_AT_ONCE == 0:
+                self._keep(f"{name}{PART}", points, known)
+        return points, np.array(known)
+
+    def _keep(self, file: str, points: NDArray[np.float64], simulated: list[NDArray[np.float64]]) -> None:
         content = io.BytesIO()
-        np.savez(content, points=points, simulated=simulated)
+        np.savez(content, points=points, simulated=np.array(simulated))
         with writing(self.folder, kept="simulations kept before"):
-            write(self.folder / f"{name}.npz", content.getvalue())
-        return points, simulated
+            write(self.folder / file, content.getvalue())
 
 
 def _digest(*content: Any) -> str:

@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass
 
+from model.errors import UserError
+
+
+class PlanError(UserError):
+    """A plan that cannot be followed: one line naming the number and what is allowed."""
+
 
 @dataclass(frozen=True)
 class Plan:

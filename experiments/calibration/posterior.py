@@ -6,16 +6,16 @@ each wave draws where the last one found the posterior, simulates there, and fit
 ships was simulated itself.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import emcee
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.calibration import emulator
-from experiments.calibration.journal import Journal
+from experiments.calibration.journal import Journal, Progress
 from experiments.calibration.misfit import Rows, misfit
 
 NEAREST = 2_500
@@ -91,7 +91,7 @@ def infer(
     scale: float,
     seed: int,
     pool: ProcessPoolExecutor,
-    progress: Callable[[str, int, int, float], None],
+    progress: Progress,
 ) -> Posterior:
     """Waves of `runs` simulations each, beginning from those of the search."""
     for wave in range(waves):
@@ -101,12 +101,16 @@ def infer(
             model, best = _emulated(rows, points, simulated)
             asked, _ = walk(model, points[best], runs, seed + wave)
             seeds = range(1_000_000 * (wave + 1), 1_000_000 * (wave + 1) + runs)
-            kept = journal.simulate(name, asked, scale, seeds, pool)
+            kept = journal.simulate(name, asked, scale, seeds, pool, partial(_told, progress, wave, runs))
         points, simulated = np.concatenate([points, kept[0]]), np.concatenate([simulated, kept[1]])
         progress(f"wave {wave + 1}", runs, runs, float(np.median(misfit(rows.standardise(kept[1])))))
     model, best = _emulated(rows, points, simulated)
     sample, walked = walk(model, points[best], runs, seed + waves, steps=LAST_STEPS)
     return Posterior(sample, model, walked)
+
+
+def _told(progress: Progress, wave: int, runs: int, done: int) -> None:
+    progress(f"wave {wave + 1}", done, runs, np.nan)
 
 
 def _emulated(

@@ -4,6 +4,7 @@ Calibration works in the prior's own coordinates: a point of the unit cube, unif
 of all fitted parameters.
 """
 
+import math
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -170,6 +171,6 @@ def _prior(name: str, entry: Mapping[str, Any], file: Path) -> Prior:
     if kind.startswith("log_") and low <= 0:
         raise PriorError(f"low = {low:g} {where}; a logarithmic prior needs more than 0")
     centre, spread = numbers.get("centre", (low + high) / 2), numbers.get("spread", high - low)
-    if not low < centre < high or spread <= 0:
+    if not (low < centre < high and 0 < spread < math.inf):
         raise PriorError(f"centre = {centre:g}, spread = {spread:g} {where}; allowed: centre inside, spread above 0")
     return Prior(name, kind, low, high, centre, spread, str(entry.get("source", "assumed")))

@@ -3,14 +3,13 @@
 CMA-ES (Hansen & Ostermeier 2001) needs no gradient, bears noise, and learns which parameters go together.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
 import cma
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.calibration.journal import Journal
+from experiments.calibration.journal import Journal, Progress
 from experiments.calibration.misfit import Rows, misfit
 
 STEP = 0.25
@@ -25,7 +24,7 @@ def search(
     scale: float,
     seed: int,
     pool: ProcessPoolExecutor,
-    progress: Callable[[str, int, int, float], None],
+    progress: Progress,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """All points looked at and their simulated rows, shapes (points, parameters) and (points, rows).
 
@@ -38,9 +37,8 @@ def search(
     for generation in range(max(1, runs // strategy.popsize)):
         asked = np.array(strategy.ask())
         first = 1 + generation * strategy.popsize
-        _, found = journal.simulate(
-            f"search-{generation:04d}", asked, scale, range(first, first + strategy.popsize), pool
-        )
+        seeds = range(first, first + strategy.popsize)
+        _, found = journal.simulate(f"search-{generation:04d}", asked, scale, seeds, pool)
         misfits = misfit(rows.standardise(found))
         strategy.tell(list(asked), misfits.tolist())
         points.append(asked)

@@ -1,14 +1,15 @@
 """Rival stories of the collapse, fitted the same way and set side by side: which does the record favour?"""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
-from experiments.calibration.calibrate import Fit
-from experiments.calibration.misfit import Rows, misfit
+from experiments.calibration.calibrate import INTERVAL, Fit
+from experiments.calibration.misfit import Rows, row_misfits
 from experiments.calibration.priors import Priors
 from experiments.calibration.validation import report
 from experiments.targets import Target
@@ -23,7 +24,11 @@ STORIES = {
 }
 """Scenario -> what it tells."""
 EXCLUDED = 0.01
-"""A story with less than this share of the weight is excluded by the rows, if the fits are finished."""
+"""A story whose weight is surely less than this is excluded by the rows, if the fits are finished."""
+DRAWN_ANEW = 1_000
+"""Times that the sets are drawn anew, for the intervals of the weights."""
+HIGHEST = {"advantageous_entry": {"premium_risk_correlation": 0.0}}
+"""Ends of priors that belong to what a story tells: the cautious, who pay more, are not the ill."""
 SHARED = 40
 """Nearest parameter sets of its search that each story shows the others."""
 EDGE = 0.001
@@ -50,33 +55,38 @@ def of_the_others(
     return np.clip([priors.point(values) for values in others], EDGE, 1 - EDGE)
 
 
+def priors_of(story: str, priors: Priors) -> Priors:
+    """The priors of what a story leaves free, narrowed to what it tells."""
+    highest = HIGHEST.get(story, {})
+    fitted = tuple(replace(prior, high=highest.get(prior.name, prior.high)) for prior in priors.fitted)
+    return replace(priors, fitted=fitted)
+
+
 def compare(told: Mapping[str, Told], record: list[Target]) -> pd.DataFrame:
     """One line a story, best first.
 
-    Columns: `misfit_best` and `misfit` (mean over the acceptable set) on the `fit` rows; `effective` parameters, what
-    the mean deviance exceeds the least by; `weight_fit` by the deviance information criterion (Spiegelhalter et al.
-    2002); `fit_inside` rows with the median in their band; for the rows after 2020 the same, the `crps` (a share of the
-    published value), and `weight_validate` by the likelihood of those rows, averaged over the set.
+    Columns: `misfit_best` and `misfit` (mean over the acceptable set) on the `fit` rows; `effective` parameters and
+    `weight_fit` by the widely applicable information criterion (Watanabe 2010; Gelman et al. 2014); `fit_inside` rows
+    with the median in their band; for the rows after 2020 the same, the `crps` (a share of the published value), and
+    `weight_validate` by the likelihood of those rows, averaged over the set. `.._low` and `.._high`: 90 % interval of a
+    weight when the members of each set are drawn anew (bootstrap). Rows count as independent.
     """
     ahead = [number for number, target in enumerate(record) if target.role == "validate"]
-    rows = Rows(tuple(record[number] for number in ahead))
-    lines, criteria, evidence = [], [], []
-    for name, story in told.items():
-        # Without each story's own noise: a noisy one would be forgiven more.
-        deviance = 2 * misfit(story.fit.rows.standardise(story.fit.simulated))
-        effective = float(deviance.mean() - deviance.min())
-        criteria.append(deviance.mean() + effective)
-        later = misfit(rows.standardise(story.simulated[:, ahead]))
-        evidence.append(-np.log(np.mean(np.exp(later.min() - later))) + later.min())
+    later = Rows(tuple(record[number] for number in ahead))
+    # Without each story's own noise: a noisy one would be forgiven more.
+    on_fit = [row_misfits(story.fit.rows.standardise(story.fit.simulated)) for story in told.values()]
+    on_later = [row_misfits(later.standardise(story.simulated[:, ahead])) for story in told.values()]
+    lines = []
+    for (name, story), misfits in zip(told.items(), on_fit, strict=True):
         table = report(record, story.simulated).set_index("role").loc["validate"]
         fitted = story.fit.table()["inside"]
         lines.append(
             {
                 "story": STORIES.get(name, name),
                 "fitted": len(story.fit.priors.names),
-                "misfit_best": deviance.min() / 2,
-                "misfit": deviance.mean() / 2,
-                "effective": effective,
+                "misfit_best": misfits.sum(axis=1).min(),
+                "misfit": misfits.sum(axis=1).mean(),
+                "effective": effective(misfits),
                 "fit_inside": f"{int(fitted.sum())} of {len(fitted)}",
                 "validate_inside": f"{int(table['inside'].sum())} of {len(table)}",
                 "validate_held": f"{int(table['held'].sum())} of {len(table)}",
@@ -84,9 +94,47 @@ def compare(told: Mapping[str, Told], record: list[Target]) -> pd.DataFrame:
             }
         )
     found = pd.DataFrame(lines)
-    found["weight_fit"] = weights(np.array(criteria) / 2)
-    found["weight_validate"] = weights(np.array(evidence))
+    for column, misfits, loss in (("weight_fit", on_fit, foreseen_badly), ("weight_validate", on_later, unlikely)):
+        found[column] = weights(np.array([loss(each) for each in misfits]))
+        again = _drawn_anew(misfits, loss)
+        found[f"{column}_low"], found[f"{column}_high"] = np.quantile(again, INTERVAL, axis=0)
     return found.sort_values("weight_fit", ascending=False, kind="stable", ignore_index=True)
+
+
+def _drawn_anew(
+    misfits: list[NDArray[np.float64]], loss: Callable[[NDArray[np.float64]], float]
+) -> list[NDArray[np.float64]]:
+    """Weights of the stories with the members of each set drawn anew, shape (draws, stories)."""
+    generator = np.random.default_rng(DRAWN_ANEW)
+    return [
+        weights(np.array([loss(each[generator.integers(len(each), size=len(each))]) for each in misfits]))
+        for _ in range(DRAWN_ANEW)
+    ]
+
+
+def effective(misfits: NDArray[np.float64]) -> float:
+    """Effective number of parameters of a set: how much the log likelihood of each row varies over it, summed.
+
+    `misfits` are those of each row, shape (set, rows).
+    """
+    return float(misfits.var(axis=0, ddof=1).sum())
+
+
+def foreseen_badly(misfits: NDArray[np.float64]) -> float:
+    """Half the widely applicable information criterion: how badly a set foresees rows like these.
+
+    `misfits` are those of each row, shape (set, rows).
+    """
+    return float(-_log_mean(-misfits).sum()) + effective(misfits)
+
+
+def unlikely(misfits: NDArray[np.float64]) -> float:
+    """Minus the logarithm of the likelihood of all rows together, averaged over the set; `misfits` as above."""
+    return float(-_log_mean(-misfits.sum(axis=1)))
+
+
+def _log_mean(logarithms: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(logsumexp(logarithms, axis=0) - np.log(len(logarithms)))
 
 
 def weights(losses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -112,10 +160,11 @@ def conclusion(table: pd.DataFrame) -> list[str]:
     for column, what, error in (("weight_fit", "up to the end of 2020", slack), ("weight_validate", "of 2021", 0.0)):
         best = table.loc[table[column].idxmax()]
         least = EXCLUDED * np.exp(-error)
-        out = table[column] < least
+        out = table[f"{column}_high"] < least
         left, gone = table[~out]["story"].to_list(), table[out]["story"].to_list()
         lines.append(
-            f"the rows {what} favour '{best['story']}' (weight {best[column]:.2f}); not excluded: {', '.join(left)}; "
+            f"the rows {what} favour '{best['story']}' (weight {best[column]:.2f}, 90 % interval "
+            f"{best[f'{column}_low']:.2f} to {best[f'{column}_high']:.2f}); not excluded: {', '.join(left)}; "
             f"excluded (weight below {least:.2g}): {', '.join(gone) or 'none'}"
         )
     return lines

@@ -32,7 +32,7 @@ def naive_forecasts(targets: list[Target]) -> pd.DataFrame:
         "recipients_cum_2021-12-28": (cases_so_far + cases, cases_so_far + cases + more_cases),
         # Two more settlements of the 24 of a year.
         "recipients_cum_final": (cases_so_far + 26 / 24 * cases, cases_so_far + 26 / 24 * (cases + more_cases)),
-        "aid_cum_2021-12-28": (aid_2019 + 2 * aid, aid_2019 + aid + 2 * aid - aid_2019),
+        "aid_cum_2021-12-28": (aid_2019 + 2 * aid, 3 * aid),
         "all_members_2021-12-28": (members, members - 12 * exit_rate),
         "exit_rate_2021": (exit_rate, exit_rate),
     }
@@ -92,23 +92,30 @@ def report(targets: list[Target], simulated: NDArray[np.float64]) -> pd.DataFram
                 line[name] = abs(naive.at[target.id, column] / target.value - 1) if known else np.nan
         lines.append(line)
     table = pd.DataFrame(lines)
-    rank = 2 * (table["role"] != "validate") + table["held"].astype(int)
+    rank = 2 * table["held"] + (table["role"] != "validate")
     return table.iloc[np.argsort(rank, kind="stable")].reset_index(drop=True)
 
 
 def summary(table: pd.DataFrame) -> list[str]:
     """How often the bands hold, and how the score compares, in sentences."""
-    lines = [f"90 % band covers the published value in {int(table['covered'].sum())} of {len(table)} rows"]
+    lines = []
     for role in ("fit", "validate"):
         rows = table[table["role"] == role]
+        middle = rows["published"].between(rows["q25"], rows["q75"])
         lines.append(
             f"{role} rows: {int(rows['inside'].sum())} of {len(rows)} with the median in the accepted band, "
-            f"{int(rows['held'].sum())} there or covered by the 90 % band"
+            f"{int(rows['held'].sum())} there or covered by the 90 % band (which covers {int(rows['covered'].sum())}; "
+            f"the 50 % band {int(middle.sum())})"
         )
     ahead = table[table["role"] == "validate"]
     scores = ", ".join(
         f"{name} {ahead[column].mean():.3f}"
         for name, column in (("model", "crps"), ("last value", "crps_last"), ("trend of 2020", "crps_trend"))
     )
+    shares = table[table["measure"] == "annual_share"].sort_values("id")
+    widths = (
+        f"{row.id} {row.q05 / row.median - 1:+.0%} to {row.q95 / row.median - 1:+.0%}" for row in shares.itertuples()
+    )
+    lines.append(f"90 % bands of the annual shares around their medians: {', '.join(widths)}")
     lines.append(f"score over validate rows (CRPS as a share of the published value; less is better): {scores}")
     return lines

@@ -52,6 +52,36 @@ def test_calibrate_refuses_a_bad_record_with_one_line(tmp_path, monkeypatch, cap
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (
+            "calibrate --targets {data}/targets_contested.csv",
+            "has no row to fit; allowed: at least one with role = 'fit'",
+        ),
+        ("calibrate --recover 30 --wave-runs 20", "recover = 30 is not allowed: at most wave-runs = 20"),
+        ("calibrate --row general_share_2018", "target = 'general_share_2018' is unknown"),
+        ("calibrate --parameter saliense", "parameter = 'saliense' has no prior; did you mean 'salience'"),
+        ("calibrate --priors {data}/targets.csv", "priors = '"),
+        (
+            "validate --scenario no_selection",
+            "scenario = 'no_selection' fixes premium_risk_correlation, blue_share, information, as",
+        ),
+        ("validate --set {data}/priors.toml", "column '"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_one_line(tmp_path, monkeypatch, capsys, command, message):
+    asked = command.format(data=priors.PRIORS.parent).split()
+    monkeypatch.setattr(sys, "argv", ["mutualaid", *asked, "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 def test_ctrl_c_of_calibrate_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
     command = [sys.executable, "-c", "from experiments.cli import main; main()", "calibrate", "--out", str(tmp_path)]

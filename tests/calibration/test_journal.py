@@ -17,6 +17,16 @@ from model.scenario import Scenario
 FIT = [target for target in targets.load() if target.role == "fit"]
 
 
+def interrupt_after(number):
+    """Press Ctrl-C when so many simulations are done."""
+
+    def progress(done):
+        if done == number:
+            raise KeyboardInterrupt
+
+    return progress
+
+
 class TestJournal:
     """The smallest calibration: two parameters, three rows, one row a hundred thousand people."""
 
@@ -46,7 +56,7 @@ class TestJournal:
     def test_an_interrupted_calibration_goes_on_to_the_same_end(self, tmp_path):
         whole = self.run(tmp_path / "whole")
         batches = sorted(file.name for file in (tmp_path / "whole").glob("*.npz"))
-        assert batches == ["noise.npz", "search-0000.npz", "set.npz", "wave-0.npz"]
+        assert batches == ["again.npz", "noise.npz", "search-0000.npz", "set.npz", "wave-0.npz"]
         (tmp_path / "part").mkdir()
         for name in ("calibration.json", "search-0000.npz"):
             (tmp_path / "part" / name).write_bytes((tmp_path / "whole" / name).read_bytes())
@@ -83,7 +93,31 @@ class TestJournal:
         assert (found["inside"] == found["true"].between(found["low"], found["high"])).all()
         assert (found["low"] < found["high"]).all()
         said = recovery.summary(found, fit.identifiability())
-        assert said[0].startswith(f"90 % intervals hold the true value in {found['inside'].mean():.1%} of 4 cases (")
+        assert said[0].startswith(f"90 % intervals hold the true value in {found['inside'].mean():.1%} of 4 cases (+-")
+
+    def test_an_unfinished_batch_goes_on_where_it_stopped(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("experiments.calibration.journal.KEPT_AT_ONCE", 2)
+        points = np.random.default_rng(1).random((5, 2))
+        journal, told = self.journal(tmp_path), []
+        with workers(1) as pool:
+            whole = journal.simulate("whole", points, 1e6, range(1, 6), pool)[1]
+            with pytest.raises(KeyboardInterrupt):
+                journal.simulate("part", points, 1e6, range(1, 6), pool, interrupt_after(3))
+            assert len(journal.batch("part", ".part")[1]) == 2
+            assert journal.batch("part") is None
+            again = journal.simulate("part", points, 1e6, range(1, 6), pool, told.append)[1]
+        np.testing.assert_array_equal(again, whole)
+        assert told == [3, 4, 5]
+        assert not (tmp_path / "part.part").exists()
+
+    def test_a_batch_at_other_points_is_refused(self, tmp_path):
+        journal = self.journal(tmp_path)
+        with workers(1) as pool:
+            journal.simulate("some", np.full((2, 2), 0.4), 1e6, range(1, 3), pool)
+            with pytest.raises(
+                JournalError, match=r"batch = 'some' of .* was simulated at other points; allowed: another"
+            ):
+                journal.simulate("some", np.full((2, 2), 0.5), 1e6, range(1, 3), pool)
 
     def test_a_damaged_batch_is_simulated_again_and_a_damaged_journal_refused(self, tmp_path):
         whole = self.run(tmp_path)

@@ -38,6 +38,8 @@ class TestStories:
         assert table["weight_fit"][0] > 0.99
         assert table["weight_validate"][0] > 0.9
         assert table["fit_inside"][0] == "45 of 45"
+        assert (table["weight_fit_low"] <= table["weight_fit"]).all()
+        assert (table["weight_fit"] <= table["weight_fit_high"]).all()
         said = stories.conclusion(table)
         assert "favour 'all together'" in said[0]
         assert "excluded (weight below 0.01): maturation only" in said[0]
@@ -52,6 +54,8 @@ class TestStories:
                 "weight_validate": [0.995, 0.004, 0.001],
             }
         )
+        for column in ("weight_fit", "weight_validate"):
+            table[f"{column}_low"] = table[f"{column}_high"] = table[column]
         said = stories.conclusion(table)
         assert "its best misfit is 3.0 worse than the least" in said[0]
         assert said[1].endswith("excluded (weight below 0.0005): none")
@@ -62,6 +66,30 @@ class TestStories:
         table = stories.compare({"default": one, "adverse_exit": one}, self.record)
         assert table["weight_fit"].to_list() == [0.5, 0.5]
         assert "excluded (weight below 0.01): none" in stories.conclusion(table)[0]
+
+    def test_a_set_that_may_be_by_luck_near_or_far_excludes_nothing(self):
+        """Two sets of one good member among twenty: which story is better depends on whether that one is drawn."""
+        table = stories.compare(
+            {"default": self.told("a", 0.3, 1.5), "maturation": self.told("b", 0.3, 1.5)}, self.record
+        )
+        assert table["weight_fit_low"].min() < 0.1
+        assert table["weight_fit_high"].max() > 0.9
+
+    def test_the_criterion_by_hand(self):
+        """Two members, one row, log likelihoods 0 and -2."""
+        misfits = np.array([[0.0], [2.0]])
+        assert stories.effective(misfits) == pytest.approx(2.0)
+        assert stories.foreseen_badly(misfits) == pytest.approx(2.0 - np.log((1 + np.exp(-2)) / 2))
+        both = np.array([[0.0, 1.0], [2.0, 1.0]])
+        assert stories.unlikely(both) == pytest.approx(-np.log((np.exp(-1) + np.exp(-3)) / 2))
+
+    def test_advantageous_entry_is_not_adverse(self):
+        free = priors.load()
+        narrowed = stories.priors_of("advantageous_entry", free)
+        ends = {prior.name: prior.high for prior in narrowed.fitted}
+        assert ends.pop("premium_risk_correlation") == 0.0
+        assert ends.items() <= {prior.name: prior.high for prior in free.fitted}.items()
+        assert stories.priors_of("adverse_entry", free) == free
 
     def test_weights_by_hand(self):
         assert stories.weights(np.array([1.0, 1.0 + np.log(3.0)])) == pytest.approx([0.75, 0.25])

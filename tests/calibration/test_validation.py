@@ -35,9 +35,26 @@ def test_failing_rows_come_first():
     simulated[:, missed] *= 10
     report = validation.report(record, simulated)
     assert not report["held"][0]
-    assert report["role"][0] == "validate"
+    assert report["role"].to_list()[:2] == ["validate", "fit"]
+    assert not report["held"][1]
     assert report["held"].sum() == len(record) - 2
     assert report["covered"].sum() == len(record) - 2
+
+
+def test_some_sets_are_taken_evenly():
+    sets = [{"habit": float(number)} for number in range(100)]
+    assert ensemble.some(sets, 3) == [sets[0], sets[50], sets[99]]
+    assert ensemble.some(sets, 200) == sets
+
+
+def test_widths_of_the_annual_shares_by_hand():
+    """Values of 90 to 110 % of the published one: the 90 % band is -9 to +9 %."""
+    record = targets.load()
+    simulated = np.linspace(0.9, 1.1, 101)[:, np.newaxis] * [target.value for target in record]
+    said = validation.summary(validation.report(record, simulated))
+    assert said[0].startswith("fit rows: 45 of 45 with the median in the accepted band")
+    assert said[0].endswith("(which covers 45; the 50 % band 45)")
+    assert "general_share_2021 -9% to +9%" in said[2]
 
 
 def test_a_set_with_an_unknown_column_is_refused(tmp_path):
@@ -51,8 +68,8 @@ def test_the_sets_that_ship_are_within_their_priors_and_run_over_2021():
     sets = ensemble.load()
     chosen = priors.load()
     assert len(sets) >= 100
-    points = np.array([chosen.point(values) for values in sets])
-    assert ((points >= 0) & (points <= 1)).all()
+    for prior in chosen.fitted:
+        assert all(prior.low <= values[prior.name] <= prior.high for values in sets)
     base = Scenario(expected_claims=True, scale=200_000)
     with workers(1) as pool:
         runs = ensemble.histories(base, sets[:3], pool)
