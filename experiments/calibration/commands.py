@@ -216,7 +216,7 @@ def contested(
     scale: ScaleOption = CONTESTED.scale,
     workers: WorkersOption = None,
 ) -> None:
-    """Fit the contested history; find what cannot be true at once."""
+    """Fit the contested history; find which of its numbers no simulation has at once."""
     from experiments import targets
     from experiments.calibration import contested as rival
     from experiments.calibration import priors
@@ -229,12 +229,15 @@ def contested(
     plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, scale=scale)
     found, _ = _fit(journal, plan, workers, what="contested history:")
     names = [target.id for target in targets.load(targets.CONTESTED)]
-    pairs = rival.together(Rows(tuple(rows)), journal.simulated(), names)
+    simulated = journal.simulated()
+    pairs = rival.together(Rows(tuple(rows)), simulated, names)
     rival.keep(pairs, found.sets()[0], out)
     screen = console()
     screen.print(plain_table("The contested history, fitted", found.table()))
     for line in rival.contradictions(pairs):
         screen.print(line, highlight=False, soft_wrap=True)
+    at_once = rival.most_at_once(Rows(tuple(rows)), simulated, names)
+    screen.print(f"most at once in one of {len(simulated)} simulations: {', '.join(at_once)}", highlight=False)
     screen.print(f"results in {out}; the best parameters are the scenario {out}/guancha.toml", highlight=False)
 
 

@@ -1,4 +1,4 @@
-"""The contested history: which of its numbers can hold together, for any parameters?
+"""The contested history: which of its numbers hold together, in any simulation of a fit to all of them?
 
 The article's rows are fitted together with those on membership before 2020, which nobody contests. What a rival's
 closure costs is fitted on its own here: these rows tell of 2021.
@@ -65,10 +65,16 @@ def keep(pairs: pd.DataFrame, best: Mapping[str, float], folder: Path) -> None:
         write(folder / "guancha.toml", f'why = "{WHY}"\n\n[parameters]\n{values}\n'.encode())
 
 
+def most_at_once(fitted: Rows, simulated: NDArray[np.float64], contested: list[str]) -> list[str]:
+    """The largest group of contested rows that one simulation had in their bands."""
+    inside = fitted.inside(simulated)[:, [fitted.names.index(name) for name in contested]]
+    return [name for name, held in zip(contested, inside[inside.sum(axis=1).argmax()], strict=True) if held]
+
+
 def contradictions(found: pd.DataFrame) -> list[str]:
     """The rows that no simulation reached, and the pairs of reachable rows that none reached together.
 
-    None of those made for this fit, that is: they aim at all rows at once.
+    None of those made for this fit, that is: they aim at all rows at once, and no pair was searched for by itself.
     """
     alone = found[(found["second"] == "") & (found["simulations"] == 0)]["first"].to_list()
     pairs = found[(found["second"] != "") & (found["simulations"] == 0)]

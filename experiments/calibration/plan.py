@@ -24,5 +24,5 @@ class Plan:
 
 
 WHOLE = Plan(search_runs=2_100, waves=6, wave_runs=600)
-STORY = Plan(search_runs=900, waves=3, wave_runs=200, set_size=60)
+STORY = Plan(search_runs=750, waves=3, wave_runs=180, set_size=60)
 CONTESTED = Plan(search_runs=400, waves=3, wave_runs=300, scale=2_000)

@@ -33,6 +33,7 @@ class TestContested:
             "in no simulation together: guancha_share_2019 and guancha_share_2020 "
             f"(nearest: {found['nearest'].to_list()[3]:.1f} half bands)",
         ]
+        assert contested.most_at_once(rows, simulated, rows.names) == ["guancha_share_2019"]
         alone = found[found["second"] == ""].set_index("first")
         assert alone["simulations"].to_list() == [1, 1, 0]
         assert alone.at["guancha_share_2019", "nearest"] == 0
