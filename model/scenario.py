@@ -42,15 +42,15 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     # People
     potential_population: Annotated[
         int, Par("people who could hear of the plans", "people", 1_000, 1_400_000_000, "fitted")
-    ] = 169_200_000
+    ] = 198_100_000
     scale: Annotated[float, Par("real people per row", "people", 1, 10_000_000)] = 20
     frailty_sd: Annotated[float, Par("spread of own risk around age and sex (sd of ln)", "1", 0, 1.5, "fitted")] = (
-        0.6665
+        0.7601
     )
     premium_median: Annotated[
         float, Par("median premium over fair value that people would pay", "share of fair value", -0.9, 10, "fitted")
-    ] = 0.8087
-    premium_sd: Annotated[float, Par("spread of ln(1 + premium)", "1", 0, 2, "fitted")] = 0.9584
+    ] = 1.3
+    premium_sd: Annotated[float, Par("spread of ln(1 + premium)", "1", 0, 2, "fitted")] = 0.4073
     premium_risk_correlation: Annotated[
         float,
         Par(
@@ -60,50 +60,50 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             1,
             "sign disputed: Fang et al. SSRN 3781998 (advantageous), Chen et al. EFM 2023 (adverse); size fitted",
         ),
-    ] = -0.1038
-    adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2, "fitted")] = 1.872
+    ] = -0.00635
+    adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2, "fitted")] = 1.444
     attention_sd: Annotated[
         float, Par("spread of how readily members notice a bill (sd of ln)", "1", 0, 2, "fitted")
-    ] = 1.146
+    ] = 0.548
     inert_share: Annotated[
         float, Par("members who never look", "share", 0, 0.999, "Dahl & Forbes: 16-22 % (parameters.md C-i); fitted")
-    ] = 0.2036
-    low_credit_share: Annotated[float, Par("people below the credit gate of 650", "share", 0, 1, "fitted")] = 0.4428
+    ] = 0.2076
+    low_credit_share: Annotated[float, Par("people below the credit gate of 650", "share", 0, 1, "fitted")] = 0.3472
     chronic_prevalence_40: Annotated[
         float, Par("chronic illness that the general questionnaire bars, at 40", "share", 0, 0.5, "fitted")
-    ] = 0.01644
+    ] = 0.0514
 
     # Health
     incidence_multiplier: Annotated[float, Par("all illness risks times this", "1", 0, 10)] = 1.0
     thyroid_multiplier: Annotated[
         float, Par("thyroid cancers now over the registries of 2013-2017", "1", 0, 10, "fitted")
-    ] = 2.921
+    ] = 2.678
     early_cancer_share: Annotated[
         float, Par("other cancers found at an early, mild stage", "share", 0, 0.9, "fitted")
-    ] = 0.3113
+    ] = 0.3733
     accident_share: Annotated[float, Par("critical illness caused by accident (no wait)", "share", 0, 0.5)] = 0.005
     blue_share: Annotated[float, Par("illness that strikes without warning signs", "share", 0.001, 1, "fitted")] = (
-        0.1967
+        0.3297
     )
     true_alarm_share: Annotated[float, Par("warning signs that end in illness", "share", 0.01, 1)] = 0.3
-    signs_months: Annotated[float, Par("mean duration of warning signs", "months", 0.5, 60, "fitted")] = 9.635
+    signs_months: Annotated[float, Par("mean duration of warning signs", "months", 0.5, 60, "fitted")] = 29.11
     mortality_multiplier: Annotated[float, Par("other-cause mortality times this", "1", 0, 10)] = 1.0
 
     # What a person knows and decides
     information: Annotated[float, Par("how much people know of their own risk", "0 none, 1 all", 0, 1, "fitted")] = (
-        0.2068
+        0.1048
     )
     signs_weight: Annotated[
         float, Par("share of the risk in warning signs that people perceive", "share", 0, 1, "fitted")
-    ] = 0.6883
+    ] = 0.5436
     entry_knowledge: Annotated[float, Par("share of it that counts when they consider joining", "share", 0, 1)] = 1.0
     exit_knowledge: Annotated[float, Par("share of it that counts when they consider leaving", "share", 0, 1)] = 1.0
     join_temperature: Annotated[
         float, Par("noise of the choice to join (0: cut-off rule)", "ln price", 0, 5, "fitted")
-    ] = 0.5465
+    ] = 0.8834
     stay_temperature: Annotated[
         float, Par("noise of the choice to stay (0: cut-off rule)", "ln price", 0, 5, "fitted")
-    ] = 0.8361
+    ] = 0.5376
     concealment: Annotated[float, Par("people with signs who conceal them when asked", "share", 0, 1)] = 0.1
     joining_hassle: Annotated[
         float,
@@ -114,28 +114,28 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             5_000,
             "size fitted; hassle and inattention: Covered California (parameters.md C-i)",
         ),
-    ] = 48.83
+    ] = 96.64
     advertised_price: Annotated[
         float, Par("yearly cost that people expect before the first settlement", "yuan/year", 0, 1e7, "fitted")
-    ] = 39.11
+    ] = 74.57
     seniors_advertised_price: Annotated[float, Par("the same in the seniors' plan", "yuan/year", 0, 1e7, "fitted")] = (
-        23.06
+        26.53
     )
     price_memory: Annotated[
         float, Par("weight of the last bill in the expected price", "share per period", 0.001, 1, "fitted")
-    ] = 0.336
+    ] = 0.154
 
     # Hearing, noticing, coming back
     launch_advertising: Annotated[
         float, Par("hearing at the launch campaign", "per person-period", 0, 500, "fitted")
-    ] = 0.0444
-    launch_weeks: Annotated[float, Par("mean length of the launch campaign", "weeks", 0.5, 52, "fitted")] = 0.9128
+    ] = 0.06489
+    launch_weeks: Annotated[float, Par("mean length of the launch campaign", "weeks", 0.5, 52, "fitted")] = 3.577
     advertising: Annotated[float, Par("hearing by standing advertisement", "per person-period", 0, 500, "fitted")] = (
-        0.05051
+        0.02632
     )
     word_of_mouth: Annotated[
         float, Par("hearing from members, per share of people who are members", "per person-period", 0, 500, "fitted")
-    ] = 0.02677
+    ] = 0.04336
     door_rush: Annotated[
         float,
         Par(
@@ -145,14 +145,14 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             500,
             "fitted",
         ),
-    ] = 0.06717
-    door_weeks: Annotated[float, Par("mean length of that rush", "weeks", 0.5, 52, "fitted")] = 23.02
+    ] = 0.177
+    door_weeks: Annotated[float, Par("mean length of that rush", "weeks", 0.5, 52, "fitted")] = 14.75
     reconsideration: Annotated[
         float, Par("how often those outside think again", "per person-period", 0, 500, "fitted")
-    ] = 0.00673
+    ] = 0.004753
     return_rate: Annotated[
         float, Par("how often those who left think again", "per person-period", 0, 500, "fitted")
-    ] = 0.001264
+    ] = 0.00461
     habit: Annotated[
         float,
         Par(
@@ -162,28 +162,28 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             500,
             "5 % a year switch at a constant premium (Buchmueller & Feldstein); size fitted",
         ),
-    ] = 0.001165
+    ] = 0.01926
     habituation: Annotated[
         float, Par("weight of the last bill in what members are used to pay", "share per bill", 0, 1, "fitted")
-    ] = 0.1627
+    ] = 0.03514
     salience: Annotated[
         float, Par("extra attention per yuan by which recent bills exceed the usual one", "per yuan", 0, 100, "fitted")
-    ] = 0.004787
-    news_attention: Annotated[float, Par("extra attention per unit of bad news", "per unit", 0, 100, "fitted")] = 4.071
-    news_weeks: Annotated[float, Par("mean length of the talk about bad news", "weeks", 0.01, 52, "fitted")] = 16.27
+    ] = 0.09071
+    news_attention: Annotated[float, Par("extra attention per unit of bad news", "per unit", 0, 100, "fitted")] = 5.427
+    news_weeks: Annotated[float, Par("mean length of the talk about bad news", "weeks", 0.01, 52, "fitted")] = 3.247
 
     # Trust
     regulator_impact: Annotated[float, Par("trust lost by a statement of the regulator", "share", 0, 1, "fitted")] = (
-        0.02198
+        0.05942
     )
     scandal_impact: Annotated[float, Par("trust lost by the scandal of November 2020", "share", 0, 1, "fitted")] = (
-        0.01482
+        0.07862
     )
     rival_closure_impact: Annotated[float, Par("trust lost by the closure of a rival", "share", 0, 1, "fitted")] = (
-        0.01482
+        0.07862
     )
     refusal_impact: Annotated[float, Par("trust lost per share of claims refused, per period", "share", 0, 1)] = 0.02
-    trust_recovery: Annotated[float, Par("return of lost trust", "share per period", 0, 1, "fitted")] = 0.005948
+    trust_recovery: Annotated[float, Par("return of lost trust", "share per period", 0, 1, "fitted")] = 0.009255
 
     # Plans
     fee_rate: Annotated[
@@ -210,16 +210,16 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     credit_gate: Annotated[bool, Par("credit gate until 2019-03-22", "yes or no", 0, 1, "plan rules")] = True
     seniors_screening: Annotated[
         float, Par("signs that the seniors' looser questionnaire asks about", "share", 0, 1, "fitted")
-    ] = 0.561
+    ] = 0.4299
 
     # Claims
     filing_share: Annotated[float, Par("illnesses of those covered that become claims", "share", 0, 1, "fitted")] = (
-        0.3561
+        0.4257
     )
-    seniors_filing_share: Annotated[float, Par("the same in the seniors' plan", "share", 0, 1, "fitted")] = 0.754
+    seniors_filing_share: Annotated[float, Par("the same in the seniors' plan", "share", 0, 1, "fitted")] = 0.7141
     lag_months: Annotated[
         float, Par("mean time from diagnosis to filing", "months", 0, 5, "claims due within 180 days; mean fitted")
-    ] = 2.836
+    ] = 2.679
     concealment_found: Annotated[float, Par("concealed signs found out at the review", "share", 0, 1)] = 0.6
     terms_refusal: Annotated[float, Par("claims that do not meet the terms", "share", 0, 1)] = 0.05
     review_periods: Annotated[
@@ -234,19 +234,19 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     ] = 1
     review_start: Annotated[
         float, Par("claims the platform can review at the launch", "claims per period", 0, 1e12, "fitted")
-    ] = 0.3099
+    ] = 1.092
     review_growth: Annotated[
         float, Par("most by which review capacity grows or shrinks", "share per period", 0.001, 5, "fitted")
-    ] = 0.7013
+    ] = 0.6344
     review_clearing: Annotated[
         float, Par("periods in which the platform means to clear the queue", "half-months", 0.5, 100, "fitted")
-    ] = 3.289
+    ] = 2.325
     covid_review: Annotated[
         float, Par("review capacity from February to April 2020", "share", 0, 1, "field checks stopped; size fitted")
-    ] = 0.527
+    ] = 0.3575
     covid_filing: Annotated[
         float, Par("claims put off each period in those months", "share", 0, 0.95, "fewer diagnoses; size fitted")
-    ] = 0.2717
+    ] = 0.8385
 
     # The alternative and the end
     insurer_loading: Annotated[
