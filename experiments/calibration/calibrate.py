@@ -106,7 +106,7 @@ def calibrate(
     `elsewhere` are points that others found, shape (points, parameters): looked at beside those of the search.
     """
     rows = Rows(tuple(journal.targets))
-    points, simulated = _searched(journal, rows, plan, pool, progress)
+    points, simulated = search(journal, rows, plan, pool, progress)
 
     def simulate(name: str, asked: NDArray[np.float64], first_seed: int) -> NDArray[np.float64]:
         seeds = range(first_seed, first_seed + len(asked))
@@ -119,18 +119,7 @@ def calibrate(
     if elsewhere is not None:
         simulated = np.concatenate([simulated, simulate("elsewhere", elsewhere, ELSEWHERE_SEED)])
         points = np.concatenate([points, elsewhere])
-    found = posterior.infer(
-        journal,
-        rows,
-        points,
-        simulated,
-        waves=plan.waves,
-        runs=plan.wave_runs,
-        scale=plan.scale,
-        seed=plan.seed,
-        pool=pool,
-        progress=progress,
-    )
+    found = posterior.infer(journal, rows, points, simulated, plan, pool, progress)
     centre = np.tile(np.median(found.points, axis=0), (REPEATS, 1))
     noise = rows.standardise(simulate("noise", centre, NOISE_SEED)).std(axis=0, ddof=1)
     misfits = misfit(rows.standardise(simulate("set", found.points, SET_SEED)), noise)
@@ -145,15 +134,9 @@ def best_of_search(
 ) -> list[dict[str, Any]]:
     """All parameters of the scenarios with which the search came nearest, best first; the first part of `calibrate`."""
     rows = Rows(tuple(journal.targets))
-    points, simulated = _searched(journal, rows, plan, pool, progress)
+    points, simulated = search(journal, rows, plan, pool, progress)
     best = np.argsort(misfit(rows.standardise(simulated)), kind="stable")[:number]
     return [journal.base.replace(**journal.priors.parameters(point)).values() for point in points[best]]
-
-
-def _searched(
-    journal: Journal, rows: Rows, plan: Plan, pool: ProcessPoolExecutor, progress: Progress
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return search(journal, rows, runs=plan.search_runs, scale=plan.scale, seed=plan.seed, pool=pool, progress=progress)
 
 
 def keep(fit: Fit, folder: Path) -> None:

@@ -121,7 +121,7 @@ def _at_work(
     journal: "Journal", plan: Plan, workers: int | None, what: str = ""
 ) -> Iterator[tuple["ProcessPoolExecutor", "Progress"]]:
     """Processes and bars for the simulations of a journal, which can be interrupted."""
-    from experiments.calibration.journal import workers as processes
+    from experiments.calibration.processes import workers as processes
 
     journal.base.replace(scale=plan.scale)  # before anything is written: is it allowed at all?
     journal.open(asdict(plan))
@@ -294,7 +294,7 @@ def _histories(
 ) -> list["DataFrame"]:
     """The history of each parameter set, with a bar."""
     from experiments.calibration import ensemble
-    from experiments.calibration.journal import workers as processes
+    from experiments.calibration.processes import workers as processes
 
     try:
         with steps() as report, processes(workers) as pool:

@@ -4,16 +4,11 @@ A journal is a folder: `calibration.json` says what the simulations were made wi
 command goes on where it stopped; other targets, priors or another model refuse to mix with what is there.
 """
 
-import contextlib
 import hashlib
 import io
 import json
-import multiprocessing
-import os
-import signal
-import threading
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -33,14 +28,10 @@ from model.scenario import Scenario
 PERIODS = calendar.period_of(calendar.published(calendar.parse_label("2021-01-P1"))) + 1
 """Settlements simulated for a fit: up to the first of 2021, from which the end of 2020 is read; nothing later."""
 
-THREADS = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-"""How many threads compiled code and linear algebra use, said to processes that begin."""
-
 KEPT_AT_ONCE = 30
 """Simulations of a batch that are written together, so that an interruption loses no more."""
 PART = ".part"
 """How the file of an unfinished batch ends."""
-
 
 Progress = Callable[[str, int, int, float], None]
 """Is told which step, how many are done, of how many, and a misfit: the best of a search, the median of a wave."""
@@ -56,41 +47,6 @@ def simulate_rows(scenario: Scenario, targets: Sequence[Target]) -> NDArray[np.f
 
     record = Record(MutualAidModel(scenario).run())
     return np.array([MEASURED[target.measure](record, target) for target in targets])
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, and end with it, even if it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def end_with_parent() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-@contextlib.contextmanager
-def workers(number: int | None = None) -> Iterator[ProcessPoolExecutor]:
-    """Processes that simulate, one thread each; as many as there are cores unless told otherwise."""
-    number = number or os.cpu_count() or 1
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    try:
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(number, mp_context=spawn, initializer=_begin_worker) as pool:
-            try:
-                yield pool
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @dataclass
@@ -111,14 +67,7 @@ class Journal:
             JournalError: if it was begun with other targets, priors, settings or another version of the model.
             OutputError: if it cannot be written.
         """
-        made_with = {
-            "model": version(),
-            "targets": _digest([vars(target) for target in self.targets]),
-            "priors": _digest([vars(prior) for prior in self.priors.fitted], dict(self.priors.tied)),
-            "base": self.base.differences(),
-            "periods": self.periods,
-            **settings,
-        }
+        made_with = self.fingerprint() | dict(settings)
         file = self.folder / "calibration.json"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -136,6 +85,16 @@ class Journal:
                     f"{key} = {value} differs from {found.get(key)}, with which '{self.folder}' was begun; "
                     "allowed: the same, or another folder (its finished work is kept)"
                 )
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What its simulations depend on: version of the model, targets, priors, what the scenario fixes, length."""
+        return {
+            "model": version(),
+            "targets": _digest([vars(target) for target in self.targets]),
+            "priors": _digest([vars(prior) for prior in self.priors.fitted], dict(self.priors.tied)),
+            "base": self.base.differences(),
+            "periods": self.periods,
+        }
 
     def batch(self, name: str, ending: str = ".npz") -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Points and simulated rows of a finished batch, shapes (points, parameters) and (points, rows).

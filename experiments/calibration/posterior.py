@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from experiments.calibration import emulator
 from experiments.calibration.journal import Journal, Progress
 from experiments.calibration.misfit import Rows, misfit
+from experiments.calibration.plan import Plan
 
 NEAREST = 2_500
 """Simulations on which an emulator is fitted: the best ones."""
@@ -85,27 +86,24 @@ def infer(
     rows: Rows,
     points: NDArray[np.float64],
     simulated: NDArray[np.float64],
-    *,
-    waves: int,
-    runs: int,
-    scale: float,
-    seed: int,
+    plan: Plan,
     pool: ProcessPoolExecutor,
     progress: Progress,
 ) -> Posterior:
-    """Waves of `runs` simulations each, beginning from those of the search."""
-    for wave in range(waves):
+    """Waves of simulations, beginning from those of the search."""
+    runs = plan.wave_runs
+    for wave in range(plan.waves):
         name = f"wave-{wave}"
         kept = journal.batch(name)
         if kept is None:
             model, best = _emulated(rows, points, simulated)
-            asked, _ = walk(model, points[best], runs, seed + wave)
+            asked, _ = walk(model, points[best], runs, plan.seed + wave)
             seeds = range(1_000_000 * (wave + 1), 1_000_000 * (wave + 1) + runs)
-            kept = journal.simulate(name, asked, scale, seeds, pool, partial(_told, progress, wave, runs))
+            kept = journal.simulate(name, asked, plan.scale, seeds, pool, partial(_told, progress, wave, runs))
         points, simulated = np.concatenate([points, kept[0]]), np.concatenate([simulated, kept[1]])
         progress(f"wave {wave + 1}", runs, runs, float(np.median(misfit(rows.standardise(kept[1])))))
     model, best = _emulated(rows, points, simulated)
-    sample, walked = walk(model, points[best], runs, seed + waves, steps=LAST_STEPS)
+    sample, walked = walk(model, points[best], runs, plan.seed + plan.waves, steps=LAST_STEPS)
     return Posterior(sample, model, walked)
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from experiments import targets
 from experiments.calibration import ensemble, priors, validation
-from experiments.calibration.journal import workers
+from experiments.calibration.journal import Journal
+from experiments.calibration.processes import workers
 from model.scenario import PARAMETERS, Scenario
 
 
@@ -39,6 +40,17 @@ def test_failing_rows_come_first():
     assert not report["held"][1]
     assert report["held"].sum() == len(record) - 2
     assert report["covered"].sum() == len(record) - 2
+
+
+def test_the_set_that_ships_was_fitted_to_the_record_and_priors_that_ship(tmp_path):
+    record = [target for target in targets.load() if target.role == "fit"]
+    now = Journal(tmp_path, Scenario(expected_claims=True), priors.load(), record).fingerprint()
+    made = ensemble.provenance()
+    assert {key: made[key] for key in ("targets", "priors", "base", "periods")} == {
+        key: now[key] for key in ("targets", "priors", "base", "periods")
+    }
+    assert made["rows"] == [target.id for target in record]
+    assert made["fitted"] == priors.load().names
 
 
 def test_some_sets_are_taken_evenly():
