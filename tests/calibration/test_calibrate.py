@@ -15,6 +15,16 @@ HEADER = "id,plan,measure,when,value,unit,low,high,grade,role,source,note\n"
 FIT = [target for target in targets.load() if target.role == "fit"]
 
 
+def refused(capsys):
+    """What the command says when it ends with exit code 2: one line."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
 def test_unknown_targets_and_parameters_are_refused():
     with pytest.raises(targets.TargetError, match="target = 'general_share_2018' is unknown; did you mean"):
         targets.only(FIT, ["general_share_2018"])
@@ -43,12 +53,7 @@ def test_calibrate_refuses_a_bad_record_with_one_line(tmp_path, monkeypatch, cap
     file = tmp_path / "record.csv"
     file.write_text(content, encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["mutualaid", "calibrate", "--targets", str(file), "--out", str(tmp_path / "out")])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    assert stopped.value.code == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert said.count("\n") == 1
+    assert message in refused(capsys)
     assert not (tmp_path / "out").exists()
 
 
@@ -73,12 +78,7 @@ def test_calibrate_refuses_a_bad_record_with_one_line(tmp_path, monkeypatch, cap
 def test_what_cannot_be_done_is_refused_with_one_line(tmp_path, monkeypatch, capsys, command, message):
     asked = command.format(data=priors.PRIORS.parent).split()
     monkeypatch.setattr(sys, "argv", ["mutualaid", *asked, "--out", str(tmp_path / "out")])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    assert stopped.value.code == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert said.count("\n") == 1
+    assert message in refused(capsys)
     assert not (tmp_path / "out").exists()
 
 
