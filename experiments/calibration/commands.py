@@ -251,7 +251,7 @@ def validate(
 ) -> None:
     """Hold the fitted set against 2021, which it has not seen."""
     from experiments import targets
-    from experiments.calibration import ensemble, validation
+    from experiments.calibration import ensemble, selection, validation
     from experiments.output import OutputFolder
 
     record = targets.load()
@@ -265,11 +265,14 @@ def validate(
     with OutputFolder(out) as folder:
         runs = _histories(base, sets, workers)
         report = validation.report(record, ensemble.read_off(runs, record))
+        risks = selection.selection(runs)
         folder.table("validation.csv", report)
+        folder.table("selection.csv", risks)
     screen = console()
     screen.print(plain_table("The record beside the fitted set: failing rows first", report[PRINTED]))
     for line in validation.summary(report):
         screen.print(line, highlight=False)
+    screen.print(plain_table("Own risks in the general plan, over the set: who joins, stays, leaves", risks))
     screen.print(f"results in {out}", highlight=False)
 
 

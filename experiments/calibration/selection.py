@@ -1,0 +1,50 @@
+"""Who joins and who leaves: risks of members, joiners and leavers of the general plan, over the fitted set."""
+
+import numpy as np
+import pandas as pd
+
+YEARS = ("2018", "2019", "2020", "2021")
+QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
+
+
+def selection(runs: list[pd.DataFrame]) -> pd.DataFrame:
+    """One line a year and ratio of own risks: quantiles over the histories, and the share of them above 1.
+
+    Ratios: `members / eligible` members to all of eligible age, at the last settlement of the year; `joiners / outside`
+    those who joined in the year to those outside; `leavers / members` those who left to those who were members.
+    """
+    found = [_ratios(history) for history in runs]
+    lines = []
+    for (year, what), values in pd.concat(found).groupby(["year", "ratio"], sort=False)["value"]:
+        known = values.dropna()
+        if len(known):
+            quantiles = {name: float(np.quantile(known, p)) for name, p in QUANTILES.items()}
+            lines.append({"year": year, "ratio": what, **quantiles, "above_one": float((known > 1).mean())})
+    return pd.DataFrame(lines)
+
+
+def _ratios(history: pd.DataFrame) -> pd.DataFrame:
+    """The ratios of one history, by year."""
+    general = history[history["plan"] == "general"]
+    lines = []
+    for year in YEARS:
+        rows = general[general["date"].str.startswith(year)]
+        members = _mean(rows["member_mean_risk"], rows["members"])
+        outside = _mean(rows["nonmember_mean_risk"], rows["nonmembers"])
+        last = rows.iloc[[-1]]
+        inside = float(last["member_mean_risk"].iloc[0])
+        everybody = _mean(
+            pd.concat([last["member_mean_risk"], last["nonmember_mean_risk"]]),
+            pd.concat([last["members"], last["nonmembers"]]),
+        )
+        lines += [
+            (year, "members / eligible", inside / everybody),
+            (year, "joiners / outside", _mean(rows["joiner_mean_risk"], rows["joined"]) / outside),
+            (year, "leavers / members", _mean(rows["leaver_mean_risk"], rows["left"]) / members),
+        ]
+    return pd.DataFrame(lines, columns=["year", "ratio", "value"])
+
+
+def _mean(risks: pd.Series, people: pd.Series) -> float:
+    """The mean risk of so many people; nan of nobody."""
+    return float((risks.fillna(0.0) * people).sum() / people.sum()) if people.sum() else np.nan
