@@ -58,10 +58,5 @@ def misfit(distances: NDArray[np.float64], noise: NDArray[np.float64] | float = 
 
     `noise` is the simulation's own, as a standard deviation in half bands.
     """
-    return row_misfits(distances, noise).sum(axis=-1)
-
-
-def row_misfits(distances: NDArray[np.float64], noise: NDArray[np.float64] | float = 0.0) -> NDArray[np.float64]:
-    """The same for each row by itself, shape (..., rows)."""
     variance = WITHIN**-2 + np.square(noise)
-    return np.asarray(0.5 * (FREEDOM + 1) * np.log1p(np.square(distances) / (FREEDOM * variance)))
+    return np.asarray(0.5 * (FREEDOM + 1) * np.log1p(np.square(distances) / (FREEDOM * variance)).sum(axis=-1))
