@@ -77,7 +77,8 @@ def test_the_share_with_signs_is_steady(people):
     year = slice(0, 24)
     change = appear[year].sum() - gone[year].sum() - ill[year].sum()
     turnover = appear[year].sum()
-    assert abs(change) < 5 * np.sqrt(2 * turnover) + 0.15 * turnover  # people grow older, so more signs appear
+    # People grow a year older, and incidence rises by at most 11.4 % with a year of age (evidence, parameters A).
+    assert abs(change) < 5 * np.sqrt(2 * turnover) + 0.114 * first
     assert turnover > 0.2 * first
 
 
