@@ -216,7 +216,7 @@ def contested(
     scale: ScaleOption = CONTESTED.scale,
     workers: WorkersOption = None,
 ) -> None:
-    """Fit the contested history; find which of its numbers no simulation has at once."""
+    """Fit the contested history; find what is never true at once."""
     from experiments import targets
     from experiments.calibration import contested as rival
     from experiments.calibration import priors
