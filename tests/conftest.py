@@ -1,5 +1,6 @@
 """What the tests share: small scenarios and histories that are simulated once."""
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SMALL = 2_000
-"""Real people per row: 110,000 rows."""
+"""Real people per row: some 100,000 rows."""
+
+
+def pytest_sessionstart() -> None:
+    """Hear Ctrl-C even if the shell began the tests in the background, deaf to it: some tests press it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
