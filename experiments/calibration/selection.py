@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from experiments.sweeps.summaries import members_over_eligible
+
 YEARS = ("2018", "2019", "2020", "2021")
 QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 
@@ -31,14 +33,8 @@ def _ratios(history: pd.DataFrame) -> pd.DataFrame:
         rows = general[general["date"].str.startswith(year)]
         members = _mean(rows["member_mean_risk"], rows["members"])
         outside = _mean(rows["nonmember_mean_risk"], rows["nonmembers"])
-        last = rows.iloc[[-1]]
-        inside = float(last["member_mean_risk"].iloc[0])
-        everybody = _mean(
-            pd.concat([last["member_mean_risk"], last["nonmember_mean_risk"]]),
-            pd.concat([last["members"], last["nonmembers"]]),
-        )
         lines += [
-            (year, "members / eligible", inside / everybody),
+            (year, "members / eligible", members_over_eligible(rows.iloc[-1])),
             (year, "joiners / outside", _mean(rows["joiner_mean_risk"], rows["joined"]) / outside),
             (year, "leavers / members", _mean(rows["leaver_mean_risk"], rows["left"]) / members),
         ]

@@ -52,7 +52,11 @@ def _selection(history: pd.DataFrame) -> float:
     rows = history[(history["plan"] == "general") & (history["period"] == "2020-12-P2")]
     if rows.empty:
         return math.nan
-    now = rows.iloc[0]
+    return members_over_eligible(rows.iloc[0])
+
+
+def members_over_eligible(now: pd.Series) -> float:
+    """Own risk of a plan's members over that of all of eligible age, at one settlement; nan without members."""
     inside, outside = now["members"], now["nonmembers"]
     if not inside:
         return math.nan

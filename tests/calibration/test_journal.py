@@ -91,6 +91,7 @@ class TestJournal:
         with workers(1) as pool:
             found = recovery.recover(self.journal(tmp_path), fit, 2, self.plan.scale, pool)
         assert found["parameter"].to_list() == fit.priors.names * 2
+        assert (found["inside"] == found["true"].between(found["low"], found["high"])).all()
         assert (found["low"] < found["high"]).all()
         assert found["true"].between(0, 1).all()
         said = recovery.summary(found, fit.identifiability())
