@@ -77,7 +77,11 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         self.plans, self.docket, self.ledger = plans, docket, ledger
         self.capacity = float(model.scenario.review_start)
         self.carry = [0] * len(plans)
+        self.year = 0
         self.paid_this_year = [0] * len(plans)
+        """What a member of each plan was asked for in the settlements published this year, fen."""
+        self.bills_this_year = [0] * len(plans)
+        """Settlements published this year in which the members of each plan were asked for money."""
         scenario = model.scenario
         advertised = (scenario.advertised_price, scenario.seniors_advertised_price, scenario.advertised_price)
         self.expected_price = np.array(advertised, dtype=np.float64)
@@ -103,6 +107,13 @@ class Platform(mesa.Agent):  # type: ignore[misc]
             self.capacity = float(min(max(wanted, least), most))
         return decided
 
+    def begin_settlement(self, year: int) -> None:
+        """Start the totals of a year anew with the first settlement that is published in it."""
+        if year != self.year:
+            self.year = year
+            self.paid_this_year = [0] * len(self.plans)
+            self.bills_this_year = [0] * len(self.plans)
+
     def settle(self, plan: int, members: int, cases: Any, *, fee_rate: float, most: float) -> Settlement:
         """Divide the approved claims of a plan."""
         settlement = settle(
@@ -126,12 +137,15 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         transfer(period, pool, "patients", settlement.aid, "aid")
         transfer(period, pool, "platform", settlement.fee, "fee")
 
-    def publish(self, plan: int, share_yuan: float, settlements_per_year: int) -> None:
-        """Let members see the share: it becomes part of what they expect to pay."""
+    def publish(self, plan: int, share: int, settlements_per_year: int) -> None:
+        """Let members see the share, in fen: it becomes part of what they expect to pay."""
         weight = self.model.scenario.price_memory
+        share_yuan = share / FEN
+        self.paid_this_year[plan] += share
+        self.bills_this_year[plan] += share > 0
         self.recent_bill[plan] += weight * (share_yuan - self.recent_bill[plan])
         self.usual_bill[plan] += self.model.scenario.habituation * (share_yuan - self.usual_bill[plan])
-        self.has_billed[plan] |= share_yuan > 0
+        self.has_billed[plan] |= share > 0
         if self.has_billed[plan]:
             year = settlements_per_year * share_yuan
             self.expected_price[plan] += weight * (year - self.expected_price[plan])

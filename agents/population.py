@@ -145,9 +145,17 @@ class Population:
         """The number of rows."""
         return int(self.columns.status.size)
 
-    def places(self) -> NDArray[np.int64]:
-        """Number of rows in each place, shape (8,), in the order of `PLACES`."""
-        return np.bincount(self.columns.status & PLACE_MASK, minlength=len(PLACES))
+    @property
+    def periods(self) -> int:
+        """The number of periods for which health events were drawn."""
+        return int(self.fate.start.size - 1)
+
+    def copy(self) -> "Population":
+        """The same people with columns of their own; what is fated for them is never written to, and shared."""
+        columns = empty_columns(len(self))
+        for name in COLUMNS:
+            getattr(columns, name)[:] = getattr(self.columns, name)
+        return Population(columns, self.fate, self.scale)
 
     def joined_by(self, period: int, place: int) -> int:
         """Number of rows in this plan's place who last joined in this period or before."""
@@ -156,11 +164,6 @@ class Population:
             len(self), lambda first, last, _: counts.append(_count_joined(self.columns, first, last, period, place))
         )
         return sum(counts)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held by columns and fate."""
-        return sum(column.nbytes for column in (*self.columns, *self.fate))
 
 
 def empty_columns(rows: int) -> Columns:

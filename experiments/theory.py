@@ -145,10 +145,11 @@ def spiral(
     unit = health(scenario).incidence[0, AGE] * FRAILTY_OF_COST * BENEFIT
     scenario = scenario.replace(advertised_price=first_price * unit, **changes)
     population = people_with(costs, values, scenario, members=members)
-    history = MutualAidModel(scenario, population=population).run()
+    model = MutualAidModel(scenario, population=population)
+    history = model.run()
     general = history[history["plan"] == "general"]
     prices = calendar.PERIODS_PER_YEAR * general["share_yuan"].to_numpy() / unit
-    insured = (population.columns.status & PLACE_MASK) == GENERAL
+    insured = (model.population.columns.status & PLACE_MASK) == GENERAL
     return Spiral(np.concatenate([[first_price], prices]), general["members"].to_numpy() / costs.size, costs, insured)
 
 

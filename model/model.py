@@ -40,7 +40,7 @@ from model.events import CLOSING_ANNOUNCED, Event, events_in, in_covid
 from model.health import health
 from model.ledger import Ledger
 from model.plans import GATE_FALLS, WAIVED_JOINERS, WAIVED_SHARES, WAIVER_YEAR, fair_values, plans
-from model.scenario import Scenario
+from model.scenario import Scenario, ScenarioError
 from model.synthesis import synthesize
 
 DRIVERS = ("crowd", "agents")
@@ -55,11 +55,12 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         rng: the seed; the scenario's own if none is given.
         driver: `crowd` runs all rows in one compiled pass; `agents` makes a Mesa agent of every row and steps them
             in shuffled order, with the same results bit for bit (for some thousand rows).
-        population: people made elsewhere, instead of those of the scenario.
+        population: people made elsewhere, instead of those of the scenario; the model works on a copy of them.
         overrides: parameters that differ from the scenario.
 
     Raises:
-        ScenarioError: for parameters that are not allowed, or a population that does not fit into memory.
+        ScenarioError: for parameters that are not allowed, a population that does not fit into memory, or one whose
+            scale or health events are not those of the scenario.
     """
 
     PHASES = (
@@ -88,9 +89,11 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         super().__init__(scenario=chosen)
         self.health = health(chosen)
         self.plans = plans(chosen)
+        self.period = 0
+        """The period that the next step simulates, and during a step the one that it simulates; 0 at the launch."""
         self.ledger = Ledger()
         self.docket = Docket(chosen.seed)
-        self.population = synthesize(chosen) if population is None else population
+        self.population = synthesize(chosen) if population is None else _for_this_run(population, chosen)
         self.rolls = empty_rolls(chosen.wait_periods)
         enter_everybody(self.population, 0, chosen.wait_periods, self.rolls)
         self._enrol()
@@ -105,7 +108,6 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.tally = np.zeros((PLANS, TALLIES), dtype=np.int64)
         self.taken_over = np.zeros(PLANS, dtype=np.int64)
         self.diagnosed: list[tuple[int, int, int, bool]] = []
-        self._period = 0
         self.outlook = self._look_around()
         self.driver = driver
         if driver == "crowd":
@@ -114,11 +116,6 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             Member.create_agents(self, len(self.population), np.arange(len(self.population)))
         self._lags = lag_distribution(chosen.lag_months)
         self.datacollector = mesa.DataCollector(model_reporters=record.reporters())
-
-    @property
-    def period(self) -> int:
-        """The period that the next step will simulate: 0 at the launch."""
-        return len(self.records) // PLANS
 
     @property
     def history(self) -> pd.DataFrame:
@@ -132,10 +129,10 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     def step(self) -> None:
         """One period, up to and including its settlement."""
-        self._period = self.period
         for _, phase in self.PHASES:
             getattr(self, phase)()
-        if self._period + 1 >= self.scenario.periods:
+        self.period += 1
+        if self.period >= self.scenario.periods:
             self.running = False
 
     def run(self, progress: Callable[[int], None] | None = None) -> pd.DataFrame:
@@ -150,7 +147,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     def _decide(self) -> None:
         """People hear of the pool and join, notice their bill and leave."""
-        end_waits(self.rolls, self._period, self.scenario.wait_periods)
+        end_waits(self.rolls, self.period, self.scenario.wait_periods)
         self.tally[:] = 0
         self._advance_clocks()
         self.outlook = self._look_around()
@@ -177,16 +174,17 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     def _review(self) -> None:
         """Claims are filed and reviewed; both slow down in the Covid months."""
-        covid = in_covid(self._period)
-        self.filed = self.docket.file(self._period, self.scenario.covid_filing if covid else 0.0)
+        covid = in_covid(self.period)
+        self.filed = self.docket.file(self.period, self.scenario.covid_filing if covid else 0.0)
         slowed = self.scenario.covid_review if covid else 1.0
-        self.decided = self.platform.review(self._period, float(self.filed.people.sum()), slowed)
+        self.decided = self.platform.review(self.period, float(self.filed.people.sum()), slowed)
 
     def _settle(self) -> None:
         """Each plan's approved claims are shared, paid and published."""
         self.settlements = []
-        paid_by_platform = self.scenario.closing and calendar.debited(self._period) >= CLOSING_ANNOUNCED
+        paid_by_platform = self.scenario.closing and calendar.debited(self.period) >= CLOSING_ANNOUNCED
         self._enrol()
+        self.platform.begin_settlement(calendar.published(self.period).year)
         for plan, terms in enumerate(self.plans):
             members = self._people(self.enrolled[plan])
             granted = self.decided.only((self.decided.plan == plan) & ~self.decided.refused)
@@ -194,22 +192,21 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
                 plan,
                 members,
                 granted,
-                fee_rate=terms.fee_at(max(terms.opens, calendar.published(self._period))),
+                fee_rate=terms.fee_at(max(terms.opens, calendar.published(self.period))),
                 most=self._most(plan),
             )
             waived = settlement.collected if paid_by_platform else self._waived(plan, settlement)
-            self.platform.collect_and_pay(self._period, plan, settlement, waived)
-            self.platform.publish(plan, settlement.share / FEN, calendar.PERIODS_PER_YEAR)
-            self.platform.paid_this_year[plan] += settlement.share
+            self.platform.collect_and_pay(self.period, plan, settlement, waived)
+            self.platform.publish(plan, settlement.share, calendar.PERIODS_PER_YEAR)
             self.settlements.append((settlement, waived, granted))
 
     def _hear_news(self) -> None:
         """Events and refusals move trust; bad news makes members look."""
-        events = events_in(self._period)
+        events = events_in(self.period)
         lost = self.regulator.speak([(event.kind, event.what) for event in events])
         lost += self._lost_by(events, "scandal", self.scenario.scandal_impact)
         lost += self._lost_by(events, "rival", self.scenario.rival_closure_impact)
-        talk = math.exp(-calendar.days_in(self._period) / (7 * self.scenario.news_weeks))
+        talk = math.exp(-calendar.days_in(self.period) / (7 * self.scenario.news_weeks))
         self.bad_news = self.bad_news * talk + lost
         reviewed = self.decided.people.sum()
         if reviewed > 0:
@@ -217,8 +214,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.trust += self.scenario.trust_recovery * (1 - self.trust) - self.trust * min(lost, 1.0)
         self.taken_over[:] = 0
         self.closing |= self.regulator.orders_closing(event.kind for event in events)
-        if self.closing and self._period == calendar.PERIODS - 1:
-            self.platform.close(self._period)
+        if self.closing and self.period == calendar.PERIODS - 1:
+            self.platform.close(self.period)
             self.taken_over = self.insurer.take_over(self.outlook, self.scenario.takeover_loading)
 
     def _record(self) -> None:
@@ -242,32 +239,25 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         return impact * sum(event.kind == kind for event in events)
 
     def _most(self, plan: int) -> float:
-        """Yuan that the plan's yearly cap still allows."""
-        year = calendar.published(self._period).year
-        if self._period and calendar.published(self._period - 1).year != year:
-            self.platform.paid_this_year[plan] = 0
-        if plan or year != WAIVER_YEAR:
+        """Yuan that the plan's yearly cap still allows a member to be asked for."""
+        if plan or self.platform.year != WAIVER_YEAR:
             return math.inf
         return float(self.scenario.yearly_cap - self.platform.paid_this_year[plan] / FEN)
 
     def _waived(self, plan: int, settlement: Settlement) -> int:
         """Fen that the platform pays for those who joined in 2018: their first shares of 2019."""
-        year = calendar.published(self._period).year
-        if plan or year != WAIVER_YEAR or not settlement.share:
-            return 0
-        billed = sum(r["plan"] == PLAN_NAMES[0] and r["share_yuan"] > 0 for r in self.records)
-        if billed >= WAIVED_SHARES:
+        if plan or self.platform.year != WAIVER_YEAR or self.platform.bills_this_year[plan] >= WAIVED_SHARES:
             return 0
         rows = self.population.joined_by(calendar.period_of(WAIVED_JOINERS), GENERAL)
         return min(settlement.collected, settlement.share * round(rows * self.population.scale))
 
     def _terms(self) -> Terms:
         """What decides the course of a claim of this period."""
-        day = calendar.published(self._period)
+        day = calendar.published(self.period)
         return Terms(
             self.scenario.seed,
-            self._period,
-            calendar.half_month(self._period),
+            self.period,
+            calendar.half_month(self.period),
             self.scenario.wait_periods,
             float(self.population.scale),
             np.stack([plan.benefits_at(day) for plan in self.plans]),
@@ -279,7 +269,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     def _look_around(self) -> Outlook:
         """What people see when they decide in this period: the world as of the last publication."""
-        scenario, period = self.scenario, self._period
+        scenario, period = self.scenario, self.period
         day = calendar.published(period)
         fair, fair_signs = zip(*(fair_values(plan, self.health, day) for plan in self.plans), strict=True)
         price = self.platform.expected_price * (0.0 if self.closing else 1.0)
@@ -313,7 +303,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     def _advance_clocks(self) -> None:
         """Move the public clocks on by all that calls for attention in this period."""
-        scenario, period = self.scenario, self._period
+        scenario, period = self.scenario, self.period
         length = calendar.days_in(period) / calendar.DAYS_PER_PERIOD
         again = scenario.reconsideration * length
         members = sum(self._people(rolls) for rolls in self.enrolled)
@@ -327,6 +317,25 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.readings[LEFT] += scenario.return_rate * length
         looks = scenario.habit + scenario.news_attention * self.bad_news
         self.readings[GENERAL : CHRONIC + 1] += looks + scenario.salience * self.platform.bill_rise
+
+
+def _for_this_run(population: Population, scenario: Scenario) -> Population:
+    """A copy of people made elsewhere, if they can live through this scenario.
+
+    Raises:
+        ScenarioError: if their scale or the number of periods of their health events is not that of the scenario.
+    """
+    if population.periods != scenario.periods:
+        raise ScenarioError(
+            f"periods = {scenario.periods} contradicts the population, whose health events were drawn for "
+            f"{population.periods} periods; allowed: periods = {population.periods}"
+        )
+    if population.scale != scenario.scale:
+        raise ScenarioError(
+            f"scale = {scenario.scale:g} contradicts the population, a row of which stands for {population.scale:g} "
+            f"people; allowed: scale = {population.scale:g}"
+        )
+    return population.copy()
 
 
 def _campaign(start: date, weeks: float, period: int) -> float:

@@ -1,0 +1,61 @@
+"""People made elsewhere and handed to a model."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model.model import MutualAidModel
+from model.scenario import Scenario, ScenarioError
+from model.synthesis import synthesize
+
+SMALL = Scenario(scale=500_000, periods=12)
+
+
+@pytest.mark.parametrize("driver", ["crowd", "agents"])
+def test_two_models_on_the_same_people_do_not_meet(driver):
+    people = synthesize(SMALL)
+    before = people.copy()
+    one, other = (MutualAidModel(SMALL, population=people, driver=driver).run() for _ in range(2))
+    pd.testing.assert_frame_equal(one, other)
+    pd.testing.assert_frame_equal(one, MutualAidModel(SMALL).run())
+    assert one["members"].max() > 0
+    for name, now, then in zip(people.columns._fields, people.columns, before.columns, strict=True):
+        np.testing.assert_array_equal(now, then, err_msg=name)
+
+
+def test_a_copy_is_of_its_own():
+    people = synthesize(SMALL)
+    copy = people.copy()
+    for name, theirs, mine in zip(people.columns._fields, people.columns, copy.columns, strict=True):
+        np.testing.assert_array_equal(theirs, mine, err_msg=name)
+        assert not np.shares_memory(theirs, mine)
+    assert (len(copy), copy.scale, copy.periods) == (len(people), people.scale, 12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"periods": 13}, "periods = 13 contradicts the population, whose health events were drawn for 12 periods"),
+        ({"periods": 11}, "allowed: periods = 12"),
+        ({"scale": 250_000}, "scale = 250000 contradicts the population, a row of which stands for 500000 people"),
+    ],
+)
+def test_people_of_another_scenario_are_refused_in_one_line(changes, words):
+    with pytest.raises(ScenarioError) as error:
+        MutualAidModel(SMALL.replace(**changes), population=synthesize(SMALL))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_report_is_not_the_clock():
+    # What a user appends to the report or takes from it changes neither the time nor the money.
+    model, undisturbed = MutualAidModel(SMALL), MutualAidModel(SMALL)
+    for _ in range(6):
+        model.step()
+        model.records += model.records[-3:]
+        undisturbed.step()
+    assert (model.period, model.outlook.period) == (6, 5)
+    model.step()
+    undisturbed.step()
+    one, other = (m.history.tail(3).reset_index(drop=True) for m in (model, undisturbed))
+    pd.testing.assert_frame_equal(one, other)
