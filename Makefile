@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 READY := $(VENV)/.ready
 
-.PHONY: help setup reproduce test test-slow test-browser lint docs calibrate stories scales bench bench-engine bench-guard lock clean
+.PHONY: help setup reproduce test baseline test-mutation test-slow test-browser lint docs calibrate stories scales bench bench-engine bench-guard lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -25,6 +25,9 @@ reproduce: setup  ## simulate the history and print it beside the record
 
 test: setup lint  ## the quick suite: style, types, layers, tests
 	$(BIN)/python -m pytest
+
+baseline: setup  ## write the baseline of whole histories anew and print what moved
+	$(BIN)/python tests/baseline/baseline.py
 
 test-slow: setup  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

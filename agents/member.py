@@ -137,11 +137,6 @@ class Member(mesa.Agent):  # type: ignore[misc]
 
     # What they do.
 
-    def step(self) -> None:
-        """Live through the period: decide if it is time to, then meet one's fate."""
-        self.decide()
-        self.meet_fate()
-
     def decide(self) -> None:
         """Hear and join, or notice and leave, if the public clock has reached one's own reading."""
         outlook = self.model.outlook

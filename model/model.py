@@ -154,20 +154,19 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         if self.driver == "crowd":
             self._crowd.decide(self.outlook, self.tally)
         else:
-            self.diagnosed.clear()
-            # Expected claims are those of the members who have decided and not yet met their fate.
-            self.agents_by_type[Member].shuffle_do("decide" if self.scenario.expected_claims else "step")
+            self.agents_by_type[Member].shuffle_do("decide")
 
     def _befall(self) -> None:
         """What was fated for this period comes; the ill among the members will claim."""
         terms = self._terms()
         if self.scenario.expected_claims:
+            # Those of the members who have decided and not yet met their fate.
             self.docket.enter(expected_cases(self.rolls, self.health, terms))
         if self.driver == "crowd":
             ill = self._crowd.befall(self.outlook, self.tally)
         else:
-            if self.scenario.expected_claims:
-                self.agents_by_type[Member].shuffle_do("meet_fate")
+            self.diagnosed.clear()
+            self.agents_by_type[Member].shuffle_do("meet_fate")
             ill = as_illness(self.diagnosed)
         if not self.scenario.expected_claims:
             self.docket.enter(sampled_cases(self.population.columns, ill, self.health, terms))

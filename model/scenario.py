@@ -34,6 +34,10 @@ class Par:
     low: float
     high: float
     source: str = "assumed"
+    raises: str = ""
+    """A measure of the whole history that more of it raises, by theory or by rule; `plan.measure` for one plan."""
+    lowers: str = ""
+    """A measure that more of it lowers."""
 
 
 class Scenario(MesaScenario):  # type: ignore[misc]
@@ -41,14 +45,22 @@ class Scenario(MesaScenario):  # type: ignore[misc]
 
     # People
     potential_population: Annotated[
-        int, Par("people who could hear of the plans", "people", 1_000, 1_400_000_000, "fitted")
+        int, Par("people who could hear of the plans", "people", 1_000, 1_400_000_000, "fitted", raises="members")
     ] = 198_100_000
     scale: Annotated[float, Par("real people per row", "people", 1, 10_000_000)] = 20
     frailty_sd: Annotated[float, Par("spread of own risk around age and sex (sd of ln)", "1", 0, 1.5, "fitted")] = (
         0.7601
     )
     premium_median: Annotated[
-        float, Par("median premium over fair value that people would pay", "share of fair value", -0.9, 10, "fitted")
+        float,
+        Par(
+            "median premium over fair value that people would pay",
+            "share of fair value",
+            -0.9,
+            10,
+            "fitted",
+            raises="members",
+        ),
     ] = 1.3
     premium_sd: Annotated[float, Par("spread of ln(1 + premium)", "1", 0, 2, "fitted")] = 0.4073
     premium_risk_correlation: Annotated[
@@ -59,6 +71,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             -1,
             1,
             "sign disputed: Fang et al. SSRN 3781998 (advantageous), Chen et al. EFM 2023 (adverse); size fitted",
+            raises="member_mean_risk",
         ),
     ] = -0.00635
     adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2, "fitted")] = 1.444
@@ -66,45 +79,75 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         float, Par("spread of how readily members notice a bill (sd of ln)", "1", 0, 2, "fitted")
     ] = 0.548
     inert_share: Annotated[
-        float, Par("members who never look", "share", 0, 0.999, "Dahl & Forbes: 16-22 % (parameters.md C-i); fitted")
+        float,
+        Par(
+            "members who never look",
+            "share",
+            0,
+            0.999,
+            "Dahl & Forbes: 16-22 % (literature.md, inertia); fitted",
+            lowers="noticed",
+        ),
     ] = 0.2076
-    low_credit_share: Annotated[float, Par("people below the credit gate of 650", "share", 0, 1, "fitted")] = 0.3472
+    low_credit_share: Annotated[
+        float, Par("people below the credit gate of 650", "share", 0, 1, "fitted", lowers="general.members")
+    ] = 0.3472
     chronic_prevalence_40: Annotated[
-        float, Par("chronic illness that the general questionnaire bars, at 40", "share", 0, 0.5, "fitted")
+        float,
+        Par(
+            "chronic illness that the general questionnaire bars, at 40",
+            "share",
+            0,
+            0.5,
+            "fitted",
+            raises="chronic.members",
+        ),
     ] = 0.0514
 
     # Health
-    incidence_multiplier: Annotated[float, Par("all illness risks times this", "1", 0, 10)] = 1.0
+    incidence_multiplier: Annotated[float, Par("all illness risks times this", "1", 0, 10, raises="claims_filed")] = 1.0
     thyroid_multiplier: Annotated[
-        float, Par("thyroid cancers now over the registries of 2013-2017", "1", 0, 10, "fitted")
+        float, Par("thyroid cancers now over the registries of 2013-2017", "1", 0, 10, "fitted", raises="claims_filed")
     ] = 2.678
     early_cancer_share: Annotated[
-        float, Par("other cancers found at an early, mild stage", "share", 0, 0.9, "fitted")
+        float, Par("other cancers found at an early, mild stage", "share", 0, 0.9, "fitted", lowers="seniors.aid_yuan")
     ] = 0.3733
-    accident_share: Annotated[float, Par("critical illness caused by accident (no wait)", "share", 0, 0.5)] = 0.005
-    blue_share: Annotated[float, Par("illness that strikes without warning signs", "share", 0.001, 1, "fitted")] = (
-        0.3297
-    )
-    true_alarm_share: Annotated[float, Par("warning signs that end in illness", "share", 0.01, 1)] = 0.3
-    signs_months: Annotated[float, Par("mean duration of warning signs", "months", 0.5, 60, "fitted")] = 29.11
-    mortality_multiplier: Annotated[float, Par("other-cause mortality times this", "1", 0, 10)] = 1.0
+    accident_share: Annotated[
+        float, Par("critical illness caused by accident (no wait)", "share", 0, 0.5, raises="general.claims_filed")
+    ] = 0.005
+    blue_share: Annotated[
+        float, Par("illness that strikes without warning signs", "share", 0.001, 1, "fitted", lowers="turned_away")
+    ] = 0.3297
+    true_alarm_share: Annotated[
+        float, Par("warning signs that end in illness", "share", 0.01, 1, lowers="turned_away")
+    ] = 0.3
+    signs_months: Annotated[
+        float, Par("mean duration of warning signs", "months", 0.5, 60, "fitted", raises="turned_away")
+    ] = 29.11
+    mortality_multiplier: Annotated[float, Par("other-cause mortality times this", "1", 0, 10, raises="died")] = 1.0
 
     # What a person knows and decides
-    information: Annotated[float, Par("how much people know of their own risk", "0 none, 1 all", 0, 1, "fitted")] = (
-        0.1048
-    )
+    information: Annotated[
+        float, Par("how much people know of their own risk", "0 none, 1 all", 0, 1, "fitted", raises="member_mean_risk")
+    ] = 0.1048
     signs_weight: Annotated[
         float, Par("share of the risk in warning signs that people perceive", "share", 0, 1, "fitted")
     ] = 0.5436
-    entry_knowledge: Annotated[float, Par("share of it that counts when they consider joining", "share", 0, 1)] = 1.0
-    exit_knowledge: Annotated[float, Par("share of it that counts when they consider leaving", "share", 0, 1)] = 1.0
+    entry_knowledge: Annotated[
+        float, Par("share of it that counts when they consider joining", "share", 0, 1, raises="turned_away")
+    ] = 1.0
+    exit_knowledge: Annotated[
+        float, Par("share of it that counts when they consider leaving", "share", 0, 1, lowers="leaver_mean_risk")
+    ] = 1.0
     join_temperature: Annotated[
         float, Par("noise of the choice to join (0: cut-off rule)", "ln price", 0, 5, "fitted")
     ] = 0.8834
     stay_temperature: Annotated[
         float, Par("noise of the choice to stay (0: cut-off rule)", "ln price", 0, 5, "fitted")
     ] = 0.5376
-    concealment: Annotated[float, Par("people with signs who conceal them when asked", "share", 0, 1)] = 0.1
+    concealment: Annotated[
+        float, Par("people with signs who conceal them when asked", "share", 0, 1, lowers="turned_away")
+    ] = 0.1
     joining_hassle: Annotated[
         float,
         Par(
@@ -112,29 +155,48 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "yuan/year",
             0,
             5_000,
-            "size fitted; hassle and inattention: Covered California (parameters.md C-i)",
+            "size fitted; hassle and inattention: Covered California (literature.md, inertia)",
+            lowers="joined",
         ),
     ] = 96.64
     advertised_price: Annotated[
-        float, Par("yearly cost that people expect before the first settlement", "yuan/year", 0, 1e7, "fitted")
+        float,
+        Par(
+            "yearly cost that people expect before the first settlement",
+            "yuan/year",
+            0,
+            1e7,
+            "fitted",
+            lowers="general.joined",
+        ),
     ] = 74.57
-    seniors_advertised_price: Annotated[float, Par("the same in the seniors' plan", "yuan/year", 0, 1e7, "fitted")] = (
-        26.53
-    )
+    seniors_advertised_price: Annotated[
+        float, Par("the same in the seniors' plan", "yuan/year", 0, 1e7, "fitted", lowers="seniors.joined")
+    ] = 26.53
     price_memory: Annotated[
         float, Par("weight of the last bill in the expected price", "share per period", 0.001, 1, "fitted")
     ] = 0.154
 
     # Hearing, noticing, coming back
     launch_advertising: Annotated[
-        float, Par("hearing at the launch campaign", "per person-period", 0, 500, "fitted")
+        float, Par("hearing at the launch campaign", "per person-period", 0, 500, "fitted", raises="members")
     ] = 0.06489
-    launch_weeks: Annotated[float, Par("mean length of the launch campaign", "weeks", 0.5, 52, "fitted")] = 3.577
-    advertising: Annotated[float, Par("hearing by standing advertisement", "per person-period", 0, 500, "fitted")] = (
-        0.02632
-    )
+    launch_weeks: Annotated[
+        float, Par("mean length of the launch campaign", "weeks", 0.5, 52, "fitted", raises="members")
+    ] = 3.577
+    advertising: Annotated[
+        float, Par("hearing by standing advertisement", "per person-period", 0, 500, "fitted", raises="considered")
+    ] = 0.02632
     word_of_mouth: Annotated[
-        float, Par("hearing from members, per share of people who are members", "per person-period", 0, 500, "fitted")
+        float,
+        Par(
+            "hearing from members, per share of people who are members",
+            "per person-period",
+            0,
+            500,
+            "fitted",
+            raises="considered",
+        ),
     ] = 0.04336
     door_rush: Annotated[
         float,
@@ -144,14 +206,17 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             0,
             500,
             "fitted",
+            raises="considered",
         ),
     ] = 0.177
-    door_weeks: Annotated[float, Par("mean length of that rush", "weeks", 0.5, 52, "fitted")] = 14.75
+    door_weeks: Annotated[float, Par("mean length of that rush", "weeks", 0.5, 52, "fitted", raises="considered")] = (
+        14.75
+    )
     reconsideration: Annotated[
-        float, Par("how often those outside think again", "per person-period", 0, 500, "fitted")
+        float, Par("how often those outside think again", "per person-period", 0, 500, "fitted", raises="considered")
     ] = 0.004753
     return_rate: Annotated[
-        float, Par("how often those who left think again", "per person-period", 0, 500, "fitted")
+        float, Par("how often those who left think again", "per person-period", 0, 500, "fitted", raises="considered")
     ] = 0.00461
     habit: Annotated[
         float,
@@ -161,67 +226,133 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             0,
             500,
             "5 % a year switch at a constant premium (Buchmueller & Feldstein); size fitted",
+            raises="noticed",
         ),
     ] = 0.01926
     habituation: Annotated[
-        float, Par("weight of the last bill in what members are used to pay", "share per bill", 0, 1, "fitted")
+        float,
+        Par(
+            "weight of the last bill in what members are used to pay",
+            "share per bill",
+            0,
+            1,
+            "fitted",
+            lowers="noticed",
+        ),
     ] = 0.03514
     salience: Annotated[
-        float, Par("extra attention per yuan by which recent bills exceed the usual one", "per yuan", 0, 100, "fitted")
+        float,
+        Par(
+            "extra attention per yuan by which recent bills exceed the usual one",
+            "per yuan",
+            0,
+            100,
+            "fitted",
+            raises="noticed",
+        ),
     ] = 0.09071
-    news_attention: Annotated[float, Par("extra attention per unit of bad news", "per unit", 0, 100, "fitted")] = 5.427
-    news_weeks: Annotated[float, Par("mean length of the talk about bad news", "weeks", 0.01, 52, "fitted")] = 3.247
+    news_attention: Annotated[
+        float, Par("extra attention per unit of bad news", "per unit", 0, 100, "fitted", raises="noticed")
+    ] = 5.427
+    news_weeks: Annotated[
+        float, Par("mean length of the talk about bad news", "weeks", 0.01, 52, "fitted", raises="noticed")
+    ] = 3.247
 
     # Trust
-    regulator_impact: Annotated[float, Par("trust lost by a statement of the regulator", "share", 0, 1, "fitted")] = (
-        0.05942
-    )
-    scandal_impact: Annotated[float, Par("trust lost by the scandal of November 2020", "share", 0, 1, "fitted")] = (
-        0.07862
-    )
-    rival_closure_impact: Annotated[float, Par("trust lost by the closure of a rival", "share", 0, 1, "fitted")] = (
-        0.07862
-    )
-    refusal_impact: Annotated[float, Par("trust lost per share of claims refused, per period", "share", 0, 1)] = 0.02
-    trust_recovery: Annotated[float, Par("return of lost trust", "share per period", 0, 1, "fitted")] = 0.009255
+    regulator_impact: Annotated[
+        float, Par("trust lost by a statement of the regulator", "share", 0, 1, "fitted", lowers="trust")
+    ] = 0.05942
+    scandal_impact: Annotated[
+        float, Par("trust lost by the scandal of November 2020", "share", 0, 1, "fitted", lowers="trust")
+    ] = 0.07862
+    rival_closure_impact: Annotated[
+        float, Par("trust lost by the closure of a rival", "share", 0, 1, "fitted", lowers="trust")
+    ] = 0.07862
+    refusal_impact: Annotated[
+        float, Par("trust lost per share of claims refused, per period", "share", 0, 1, lowers="trust")
+    ] = 0.02
+    trust_recovery: Annotated[
+        float, Par("return of lost trust", "share per period", 0, 1, "fitted", raises="trust")
+    ] = 0.009255
 
     # Plans
     fee_rate: Annotated[
-        float, Par("management fee on aid, from December 2018", "share of aid", 0, 0.5, "plan rules: 8 %")
+        float,
+        Par("management fee on aid, from December 2018", "share of aid", 0, 0.5, "plan rules: 8 %", raises="fee_yuan"),
     ] = 0.08
     insurance_fee_rate: Annotated[
-        float, Par("the same in the insurance phase", "share of aid", 0, 0.5, "plan rules: 10 %")
+        float, Par("the same in the insurance phase", "share of aid", 0, 0.5, "plan rules: 10 %", raises="fee_yuan")
     ] = 0.10
-    wait_periods: Annotated[int, Par("waiting period before cover", "half-months", 0, 24, "plan rules: 90 days")] = 6
+    wait_periods: Annotated[
+        int, Par("waiting period before cover", "half-months", 0, 24, "plan rules: 90 days", lowers="claims_filed")
+    ] = 6
     case_cap: Annotated[
-        float, Par("cap on a member's share per case, general plan", "yuan", 0.001, 1e6, "plan rules")
+        float,
+        Par("cap on a member's share per case, general plan", "yuan", 0.001, 1e6, "plan rules", lowers="platform_yuan"),
     ] = 0.1
-    cancer_case_cap: Annotated[float, Par("the same in the cancer plans", "yuan", 0.001, 1e6, "plan rules")] = 1.0
+    cancer_case_cap: Annotated[
+        float, Par("the same in the cancer plans", "yuan", 0.001, 1e6, "plan rules", lowers="platform_yuan")
+    ] = 1.0
     yearly_cap: Annotated[
-        float, Par("cap on the general plan's shares of 2019", "yuan/year", 0, 1e6, "plan rules: 188")
+        float,
+        Par("cap on the general plan's shares of 2019", "yuan/year", 0, 1e6, "plan rules: 188", lowers="platform_yuan"),
     ] = 188.0
-    benefit_young: Annotated[float, Par("benefit to age 39", "yuan", 1, 1e7, "plan rules")] = 300_000.0
+    benefit_young: Annotated[float, Par("benefit to age 39", "yuan", 1, 1e7, "plan rules", raises="aid_yuan")] = (
+        300_000.0
+    )
     benefit_old: Annotated[
-        float, Par("benefit from age 40, and of the seniors' plan", "yuan", 1, 1e7, "plan rules")
+        float, Par("benefit from age 40, and of the seniors' plan", "yuan", 1, 1e7, "plan rules", raises="aid_yuan")
     ] = 100_000.0
     benefit_mild: Annotated[
-        float, Par("benefit of mild cancers", "yuan", 0, 1e7, "plan rules (seniors); thyroid from 2019-05-01")
+        float,
+        Par(
+            "benefit of mild cancers",
+            "yuan",
+            0,
+            1e7,
+            "plan rules (seniors); thyroid from 2019-05-01",
+            raises="aid_yuan",
+        ),
     ] = 50_000.0
-    credit_gate: Annotated[bool, Par("credit gate until 2019-03-22", "yes or no", 0, 1, "plan rules")] = True
+    credit_gate: Annotated[
+        bool, Par("credit gate until 2019-03-22", "yes or no", 0, 1, "plan rules", lowers="general.members")
+    ] = True
     seniors_screening: Annotated[
-        float, Par("signs that the seniors' looser questionnaire asks about", "share", 0, 1, "fitted")
+        float,
+        Par(
+            "signs that the seniors' looser questionnaire asks about",
+            "share",
+            0,
+            1,
+            "fitted",
+            raises="seniors.turned_away",
+        ),
     ] = 0.4299
 
     # Claims
-    filing_share: Annotated[float, Par("illnesses of those covered that become claims", "share", 0, 1, "fitted")] = (
-        0.4257
-    )
-    seniors_filing_share: Annotated[float, Par("the same in the seniors' plan", "share", 0, 1, "fitted")] = 0.7141
+    filing_share: Annotated[
+        float, Par("illnesses of those covered that become claims", "share", 0, 1, "fitted", raises="claims_filed")
+    ] = 0.4257
+    seniors_filing_share: Annotated[
+        float, Par("the same in the seniors' plan", "share", 0, 1, "fitted", raises="seniors.claims_filed")
+    ] = 0.7141
     lag_months: Annotated[
-        float, Par("mean time from diagnosis to filing", "months", 0, 5, "claims due within 180 days; mean fitted")
+        float,
+        Par(
+            "mean time from diagnosis to filing",
+            "months",
+            0,
+            5,
+            "claims due within 180 days; mean fitted",
+            lowers="claims_filed",
+        ),
     ] = 2.679
-    concealment_found: Annotated[float, Par("concealed signs found out at the review", "share", 0, 1)] = 0.6
-    terms_refusal: Annotated[float, Par("claims that do not meet the terms", "share", 0, 1)] = 0.05
+    concealment_found: Annotated[
+        float, Par("concealed signs found out at the review", "share", 0, 1, raises="claims_refused")
+    ] = 0.6
+    terms_refusal: Annotated[
+        float, Par("claims that do not meet the terms", "share", 0, 1, raises="claims_refused")
+    ] = 0.05
     review_periods: Annotated[
         int,
         Par(
@@ -230,32 +361,69 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             0,
             12,
             "field review, then 3 days of public objection; length fitted",
+            raises="claims_waiting",
         ),
     ] = 1
     review_start: Annotated[
-        float, Par("claims the platform can review at the launch", "claims per period", 0, 1e12, "fitted")
+        float,
+        Par(
+            "claims the platform can review at the launch",
+            "claims per period",
+            0,
+            1e12,
+            "fitted",
+            lowers="claims_waiting",
+        ),
     ] = 1.092
     review_growth: Annotated[
-        float, Par("most by which review capacity grows or shrinks", "share per period", 0.001, 5, "fitted")
+        float,
+        Par(
+            "most by which review capacity grows or shrinks",
+            "share per period",
+            0.001,
+            5,
+            "fitted",
+            lowers="claims_waiting",
+        ),
     ] = 0.6344
     review_clearing: Annotated[
-        float, Par("periods in which the platform means to clear the queue", "half-months", 0.5, 100, "fitted")
+        float,
+        Par(
+            "periods in which the platform means to clear the queue",
+            "half-months",
+            0.5,
+            100,
+            "fitted",
+            raises="claims_waiting",
+        ),
     ] = 2.325
     covid_review: Annotated[
         float, Par("review capacity from February to April 2020", "share", 0, 1, "field checks stopped; size fitted")
     ] = 0.3575
     covid_filing: Annotated[
-        float, Par("claims put off each period in those months", "share", 0, 0.95, "fewer diagnoses; size fitted")
+        float,
+        Par(
+            "claims put off each period in those months",
+            "share",
+            0,
+            0.95,
+            "fewer diagnoses; size fitted",
+            raises="owed_yuan",
+        ),
     ] = 0.8385
 
     # The alternative and the end
     insurer_loading: Annotated[
-        float, Par("loading of the insurer's premium over fair value", "share of fair value", -0.9, 1e6)
+        float,
+        Par("loading of the insurer's premium over fair value", "share of fair value", -0.9, 1e6, raises="members"),
     ] = 1.0
     takeover_loading: Annotated[
-        float, Par("the same for the cover offered at the closing", "share of fair value", -0.9, 1e6)
+        float,
+        Par("the same for the cover offered at the closing", "share of fair value", -0.9, 1e6, lowers="taken_over"),
     ] = 2.01
-    closing: Annotated[bool, Par("the closing of January 2022", "yes or no", 0, 1, "announced 2021-12-28")] = True
+    closing: Annotated[
+        bool, Par("the closing of January 2022", "yes or no", 0, 1, "announced 2021-12-28", raises="platform_yuan")
+    ] = True
 
     # How it is computed
     expected_claims: Annotated[bool, Par("settle expected claims instead of the sampled cases", "yes or no", 0, 1)] = (

@@ -10,7 +10,7 @@ from model.scenario import Scenario
 from model.synthesis import LAUNCH_MONTH, foretell, synthesize
 
 FLAT = Scenario(scale=440, frailty_sd=0.0, mortality_multiplier=0.0, incidence_multiplier=3.0)
-"""500,000 people of average frailty."""
+"""Some 450,000 people of average frailty."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_the_loader_reads_the_published_incidence(sex, age, per_thousand):
 
 
 def test_the_mean_expected_benefit_of_the_census_is_the_published_derivation():
-    # 360.8 yuan per member-year at 0-59, 300,000 to 39 and 100,000 from 40 on: evidence, parameters A.
+    # 360.8 yuan per member-year at 0-59, 300,000 to 39 and 100,000 from 40 on: model/data/literature.md.
     rates = table("ci_incidence.csv", "incidence_per_person_year", table="CI4_2020_28dis")[:, :60]
     census = table("population_2020.csv", "population")[:, :60]
     benefit = np.where(np.arange(60) < 40, 300_000, 100_000)
@@ -77,7 +77,7 @@ def test_the_share_with_signs_is_steady(people):
     year = slice(0, 24)
     change = appear[year].sum() - gone[year].sum() - ill[year].sum()
     turnover = appear[year].sum()
-    # People grow a year older, and incidence rises by at most 11.4 % with a year of age (evidence, parameters A).
+    # People grow a year older, and incidence rises by at most 11.4 % with a year of age (slope of the table).
     assert abs(change) < 5 * np.sqrt(2 * turnover) + 0.114 * first
     assert turnover > 0.2 * first
 
@@ -128,7 +128,7 @@ def test_a_smaller_scale_keeps_the_same_first_people():
 
 
 def test_traits_have_the_distributions_asked_for():
-    # 220,000 people; five standard errors each.
+    # Some 198,000 people; five standard errors each.
     scenario = Scenario(scale=1_000, frailty_sd=0.5, premium_risk_correlation=-0.4, inert_share=0.25)
     columns = synthesize(scenario).columns
     size = columns.status.size
