@@ -20,8 +20,8 @@ HEADLINES = {
 
 @pytest.fixture(scope="module")
 def compared():
-    # Some two million rows. The general share of 2019 lies at the upper edge of its band, so that another seed may put it
-    # just outside; the scenario was chosen with seed 1 at 1:20, where all six are inside.
+    # Some two million rows. The general share of 2019 lies at the upper edge of its band: another seed may put it just
+    # outside. The scenario was chosen with seed 1 at 1:20, where all six are inside.
     return targets.compare(MutualAidModel(Scenario(scale=100, rng=2)).run(), targets.load())
 
 
