@@ -1,7 +1,7 @@
 """What the README and the documents show works: every command is run, every snippet executed.
 
-Quick ones here; those that take longer with `make test-slow`. A command that a document shows must stand in `COMMANDS`,
-so that nobody adds one that no test runs.
+Quick ones here; those that take longer with `make test-slow`. A command that a document shows must stand in
+`COMMANDS`, so that nobody adds one that no test runs.
 """
 
 import re
