@@ -88,10 +88,11 @@ class Journal:
 
     def fingerprint(self) -> dict[str, Any]:
         """What its simulations depend on: version of the model, targets, priors, what the scenario fixes, length."""
+        priors = [{key: value for key, value in vars(prior).items() if key != "source"} for prior in self.priors.fitted]
         return {
             "model": version(),
             "targets": _digest([vars(target) for target in self.targets]),
-            "priors": _digest([vars(prior) for prior in self.priors.fitted], dict(self.priors.tied)),
+            "priors": _digest(priors, dict(self.priors.tied)),
             "base": self.base.differences(),
             "periods": self.periods,
         }

@@ -45,7 +45,7 @@ def walk(
     number: int,
     seed: int,
     *further: NDArray[np.float64],
-    steps: int = STEPS,
+    steps: int,
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
     """A sample of the emulated posterior, shape (number, parameters), and how well the walk mixed.
 
@@ -97,7 +97,7 @@ def infer(
         kept = journal.batch(name)
         if kept is None:
             model, best = _emulated(rows, points, simulated)
-            asked, _ = walk(model, points[best], runs, plan.seed + wave)
+            asked, _ = walk(model, points[best], runs, plan.seed + wave, steps=STEPS)
             seeds = range(1_000_000 * (wave + 1), 1_000_000 * (wave + 1) + runs)
             kept = journal.simulate(name, asked, plan.scale, seeds, pool, partial(_told, progress, wave, runs))
         points, simulated = np.concatenate([points, kept[0]]), np.concatenate([simulated, kept[1]])

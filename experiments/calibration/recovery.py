@@ -6,17 +6,18 @@ calibration around the posterior (Talts et al. 2018; there with the prior in its
 """
 
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t
 
+from experiments.calibration import posterior
 from experiments.calibration.calibrate import INTERVAL, Fit
 from experiments.calibration.emulator import Emulator
 from experiments.calibration.journal import Journal
 from experiments.calibration.misfit import FREEDOM, WITHIN
-from experiments.calibration.posterior import walk
 
 SEED = 600_000
 """First seed of the runs with known parameters."""
@@ -33,8 +34,9 @@ def recover(journal: Journal, fit: Fit, truths: int, scale: float, pool: Process
     blur = generator.standard_t(FREEDOM, (truths, len(fit.rows.targets))) / WITHIN
     records = fit.rows.standardise(simulated) + blur
     tasks = [(fit.emulator, fit.chain, SAMPLE, SEED + number, record) for number, record in enumerate(records)]
+    intervals = pool.map(partial(_interval, steps=posterior.STEPS), tasks)
     lines = []
-    for number, (point, (low, high)) in enumerate(zip(true, pool.map(_interval, tasks), strict=True)):
+    for number, (point, (low, high)) in enumerate(zip(true, intervals, strict=True)):
         for column, name in enumerate(fit.priors.names):
             inside = low[column] <= point[column] <= high[column]
             lines.append((number, name, point[column], low[column], high[column], inside))
@@ -76,6 +78,8 @@ def held(cases: pd.DataFrame) -> tuple[float, float]:
     return float(cases["inside"].mean()), float(half)
 
 
-def _interval(task: tuple[Emulator, NDArray[np.float64], int, int, NDArray[np.float64]]) -> NDArray[np.float64]:
+def _interval(
+    task: tuple[Emulator, NDArray[np.float64], int, int, NDArray[np.float64]], steps: int
+) -> NDArray[np.float64]:
     """The interval of every parameter given a made record, shape (2, parameters)."""
-    return np.asarray(np.quantile(walk(*task)[0], INTERVAL, axis=0))
+    return np.asarray(np.quantile(posterior.walk(*task, steps=steps)[0], INTERVAL, axis=0))
