@@ -22,6 +22,15 @@ RetryOption = Annotated[bool, typer.Option("--retry", help="Run those again that
 SchedulerOption = Annotated[
     str | None, typer.Option("--scheduler", help="Address of a Dask cluster, tcp://host:port; embedded by default.")
 ]
+DashboardOption = Annotated[
+    int | None,
+    typer.Option(
+        "--dashboard",
+        help="Serve Dask's dashboard of the embedded cluster at this port of this machine.",
+        min=1,
+        max=65535,
+    ),
+]
 
 
 def sweep(
@@ -31,14 +40,16 @@ def sweep(
     scheduler: SchedulerOption = None,
     shard: Annotated[str, typer.Option("--shard", help="i/n: only the i-th of n parts of the points.")] = "1/1",
     retry: RetryOption = False,
+    dashboard: DashboardOption = None,
 ) -> None:
-    """Run a study, or what is still missing of it."""
+    """Run a study; after an interruption, only the missing runs."""
     from experiments.sweeps.engine import Shard
     from experiments.sweeps.study import load
 
     chosen = load(study)
     folder = out or Path("out/sweep") / Path(study).stem
-    failed = _run("runs", chosen, folder, workers, scheduler=scheduler, shard=Shard.parse(shard), retry=retry)
+    options = {"scheduler": scheduler, "retry": retry, "dashboard": dashboard}
+    failed = _run("runs", chosen, folder, workers, shard=Shard.parse(shard), **options)
     screen = console()
     if failed:
         screen.print(f"{failed} units failed: {folder}/failures; `--retry` runs them again", highlight=False)
@@ -175,6 +186,7 @@ def sensitivity(
     workers: WorkersOption = None,
     scheduler: SchedulerOption = None,
     retry: RetryOption = False,
+    dashboard: DashboardOption = None,
 ) -> None:
     """Find the parameters that matter: curves, Morris, Sobol'."""
     from experiments.output import OutputFolder
@@ -187,7 +199,8 @@ def sensitivity(
     folder = out or Path("out/sensitivity") / Path(study).stem
     screen = console()
     for method, part in analysis.designs(chosen).items():
-        if _run(method, part, folder / method, workers, scheduler=scheduler, retry=retry):
+        options = {"scheduler": scheduler, "retry": retry, "dashboard": dashboard}
+        if _run(method, part, folder / method, workers, **options):
             screen.print(f"some runs failed: {folder / method}/failures; `--retry` runs them again", highlight=False)
             raise typer.Exit(INCOMPLETE)
     each = {method: Results(folder / method) for method in analysis.METHODS}

@@ -123,6 +123,7 @@ def sweep(
     scheduler: str | None = None,
     shard: Shard | None = None,
     retry: bool = False,
+    dashboard: int | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     backwards: bool = False,
 ) -> int:
@@ -135,6 +136,7 @@ def sweep(
         scheduler: address of a Dask cluster that sees the same folder, instead of the embedded one.
         shard: do only these points.
         retry: run failed units again.
+        dashboard: port on this machine at which Dask's dashboard of the embedded cluster answers; none by default.
         progress: told about every finished unit.
         backwards: hand the runs out in reversed order; results do not depend on it.
 
@@ -162,7 +164,7 @@ def sweep(
         return state.failed
     if not scheduler:
         state.workers = fitting(study, workers or os.cpu_count() or 1)
-    with _cluster(state.workers, scheduler) as client, _losing(client, store.folder):
+    with _cluster(state.workers, scheduler, dashboard) as client, _losing(client, store.folder):
         progress(state)
         while units:
             order = units[::-1] if backwards else units
@@ -199,10 +201,10 @@ def fitting(study: Study, workers: int) -> int:
 
 
 @contextlib.contextmanager
-def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
-    """A client of the cluster at this address, or of one that ends with this block."""
+def _cluster(workers: int, scheduler: str | None, dashboard: int | None = None) -> Iterator[Any]:
+    """A client of the cluster at this address, or of one on this machine that ends with this block."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Security
 
     settings = {
         "distributed.scheduler.allowed-failures": KILLS - 1,
@@ -213,7 +215,11 @@ def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
         # Its sampling of the stack, every ten milliseconds, takes a third of a run's time.
         "distributed.worker.profile.enabled": False,
         "distributed.comm.timeouts.connect": "60s",
+        # No page of a scheduler or worker tells anything, unless the dashboard was asked for.
+        "distributed.worker.http.routes": [],
     }
+    if not dashboard:
+        settings["distributed.scheduler.http.routes"] = []
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler:
@@ -229,10 +235,14 @@ def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
         stack.enter_context(dask.config.set(settings))
         try:
             with _ignored_interrupts():
+                # Dask runs what it is sent, so it listens to holders of a key that is made for this cluster alone.
                 cluster = LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,
-                    dashboard_address=":0",
+                    host="127.0.0.1",
+                    dashboard_address=f"127.0.0.1:{dashboard or 0}",
+                    scheduler_kwargs={"dashboard": bool(dashboard)},
+                    security=Security.temporary(),
                     memory_limit=0,
                     env=threads,
                     silence_logs=logging.CRITICAL,

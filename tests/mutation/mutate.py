@@ -21,7 +21,7 @@ from pathlib import Path
 from cosmic_ray.commands import init
 from cosmic_ray.modules import find_modules
 from cosmic_ray.mutating import mutate_and_test
-from cosmic_ray.work_db import WorkDB, use_db
+from cosmic_ray.work_db import WorkDB, WorkResultStorage, use_db
 from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResult
 
 ROOT = Path(__file__).parents[2]
@@ -136,6 +136,13 @@ def work(folder: Path, command: str, todo: multiprocessing.Queue, done: multipro
         done.put(None)
 
 
+def forget_survivors(database: WorkDB) -> None:
+    """Take back the results of the survivors, so that tests written since then are tried on them."""
+    survived = [item.job_id for item, result in database.completed_work_items if outcome(result) == "survived"]
+    with database._session_maker.begin() as session:
+        session.query(WorkResultStorage).where(WorkResultStorage.job_id.in_(survived)).delete()
+
+
 def execute(database: WorkDB, out: Path, workers: int) -> None:
     """Test every mutant that has no result yet."""
     pending = {item.job_id: item for item in database.pending_work_items}
@@ -233,6 +240,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="another seed draws other mutants (default 1)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "mutation", help="folder of the results")
+    parser.add_argument("--again", action="store_true", help="test the survivors again, after new tests")
     options = parser.parse_args()
     out = options.out.resolve() / f"{version()}-{options.seed}-{options.sample}"
     out.mkdir(parents=True, exist_ok=True)
@@ -251,6 +259,8 @@ def main() -> None:
             chosen = sample(items, options.sample, options.seed)
             print(f"{len(items)} mutants of {len(paths)} files, {len(chosen)} in the sample", flush=True)
             database.add_work_items(chosen)
+        if options.again:
+            forget_survivors(database)
         try:
             execute(database, out, options.workers)
         except KeyboardInterrupt:
