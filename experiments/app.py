@@ -4,7 +4,9 @@ Everything drawn is read from the model's `DataCollector`. `solara run experimen
 """
 
 import os
+import re
 import socket
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -14,6 +16,8 @@ import solara
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from mesa.visualization import Slider, SolaraViz
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
 
 from experiments.figures import COLOURS, LABELS, NUMBERED
 from model import calendar
@@ -24,6 +28,7 @@ from model.scenario import DEFAULT_SEED, PARAMETERS, Scenario
 
 TITLE = "Mutual aid: who stays?"
 HOST = "127.0.0.1"
+OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 FIXED = {"scale": 1_000, "expected_claims": True}
 """200,000 rows step within the blink of an eye. But one sampled case would stand for 1,000 people: bills would jump,
 and members would flee the jumps. Hence expected claims are settled."""
@@ -294,8 +299,37 @@ def Page() -> None:  # noqa: N802 - the name under which solara looks for it
 page = Page()
 
 
-def serve(port: int) -> None:
-    """Serve the page on this machine until Ctrl-C.
+def _name(address: str) -> str:
+    """The name in `name`, `name:port` or `[::1]:port`; nothing where it is none of them."""
+    found = re.fullmatch(r"(?:\[([0-9a-f:]+)\]|([^\[\]:/@]+))(?::\d+)?", address.lower())
+    return (found[1] or found[2]) if found else ""
+
+
+def guarded(site: Any, names: Iterable[str] = ()) -> Any:
+    """An ASGI application that answers to this machine's own names and these, and refuses all others.
+
+    A foreign web page can reach a server on loopback by a name of its own that leads there (DNS rebinding), or by a
+    WebSocket, which browsers open to any host. So the Host header and a WebSocket's Origin must both be known names; a
+    client that is no browser sends no Origin.
+    """
+    known = {*OWN_NAMES, *(name.lower() for name in names)}
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] in {"http", "websocket"}:
+            headers = Headers(scope=scope)
+            origin = headers.get("origin") if scope["type"] == "websocket" else None
+            foreign = origin is not None and _name(origin.partition("://")[2]) not in known
+            if _name(headers.get("host", "")) not in known or foreign:
+                refusal = "refused: start the page with --host NAME to publish it under another name"
+                await PlainTextResponse(refusal, status_code=400)(scope, receive, send)
+                return
+        await site(scope, receive, send)
+
+    return answer
+
+
+def serve(port: int, names: Iterable[str] = ()) -> None:
+    """Serve the page on this machine until Ctrl-C, to browsers that call it by its own names or one of `names`.
 
     Raises:
         UserError: if the port cannot be had.
@@ -316,7 +350,11 @@ def serve(port: int) -> None:
 
     settings.telemetry.mixpanel_enable = False
     settings.theme.show_banner = False
-    config = uvicorn.Config("solara.server.starlette:app", log_level="error", timeout_graceful_shutdown=1)
+    # A browser that has gone may come back for so long; until then its model stays in memory.
+    settings.kernel.cull_timeout = "10m"
+    from solara.server.starlette import app as site
+
+    config = uvicorn.Config(guarded(site, names), log_level="error", timeout_graceful_shutdown=1)
     print(f"{TITLE} http://localhost:{port} (Ctrl-C ends)", flush=True)
     try:
         # Numba compiles at the first step, in this thread: one that compiles for a visitor could not be interrupted.

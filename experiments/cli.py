@@ -163,11 +163,15 @@ def describe() -> None:
 @app.command(name="app")
 def page(
     port: Annotated[int, typer.Option("--port", help="Port of the page on this machine.", min=1, max=65535)] = 8765,
+    host: Annotated[
+        list[str] | None,
+        typer.Option("--host", help="A name under which a proxy publishes the page; may be repeated."),
+    ] = None,
 ) -> None:
     """Open the interactive page: sliders, play, step and reset."""
     from experiments.app import serve
 
-    serve(port)
+    serve(port, host or ())
 
 
 def main() -> None:

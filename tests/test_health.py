@@ -42,6 +42,17 @@ def test_kinds_of_illness_are_probabilities():
     np.testing.assert_allclose(kinds.sum(axis=-1), 1)
 
 
+def test_cancers_leave_room_for_other_illness():
+    # Of the critical illness that is no accident, at most 95 % is cancer: with half of it accidents, 47.5 %.
+    scenario = Scenario(accident_share=0.5, thyroid_multiplier=0.0)
+    kinds = health(scenario).kinds
+    cancers = kinds[..., 1] + kinds[..., 2]
+    assert cancers.max() == pytest.approx(0.475)
+    np.testing.assert_allclose(kinds[..., 4], 0.5)
+    np.testing.assert_allclose(kinds[..., 2], scenario.early_cancer_share * cancers)
+    assert kinds[..., 3].max() == 0
+
+
 def test_incidence_scales_with_the_multiplier():
     np.testing.assert_allclose(health(Scenario(incidence_multiplier=2.5)).incidence, 2.5 * health(Scenario()).incidence)
 
