@@ -42,20 +42,21 @@ def scenario_from(name: str, scale: str | None, seed: str | None, changes: list[
     """
     from model import memory
     from model import scenario as scenarios
+    from model.files import plain, shown
 
     values: dict[str, Any] = {}
     for change in changes or []:
         key, equals, value = change.partition("=")
         if not equals:
-            raise scenarios.ScenarioError(f"--set {change!r} is not of the form key=value")
+            raise scenarios.ScenarioError(f"--set {shown(change)} is not of the form key=value")
         if key in values:
-            raise scenarios.ScenarioError(f"{key} is set twice: {values[key]} and {value}")
+            raise scenarios.ScenarioError(f"{plain(key)} is set twice: {plain(values[key])} and {plain(value)}")
         values[key] = value
     if scale is not None:
         if "scale" in values:
             raise scenarios.ScenarioError(f"scale is set twice: {scale} and {values['scale']}")
         values["scale"] = scale
-    chosen = scenarios.load(name).replace(rng=seed, **values)
+    chosen = scenarios.with_values(scenarios.load(name), values, seed)
     memory.check(chosen)
     return chosen
 

@@ -16,7 +16,7 @@ from scipy.interpolate import PchipInterpolator
 from agents.population import PLAN_NAMES
 from model import calendar
 from model.errors import UserError
-from model.scenario import suggest
+from model.files import suggest
 
 RECORD = Path(__file__).parent / "data" / "targets.csv"
 CONTESTED = RECORD.with_name("targets_contested.csv")

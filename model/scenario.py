@@ -4,9 +4,7 @@ A scenario is fixed when it is made: `replace` gives a changed copy, nothing is 
 one member of the acceptable set (`docs/calibration.md`); "assumed" ones have no source; the others name theirs.
 """
 
-import difflib
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +14,11 @@ from mesa.experimental.scenarios import Scenario as MesaScenario
 
 from model import calendar
 from model.errors import UserError
+from model.files import find, plain, read_toml, shown, suggest
 
 SCENARIOS = Path(__file__).parent / "scenarios"
+LONGEST_CHAIN = 20
+"""Scenarios that build on one another by `base`."""
 DEFAULT_SEED = 1
 
 
@@ -508,44 +509,52 @@ PARAMETERS, TYPES = _declared()
 """Name -> what it means, and its type, in the order of declaration."""
 
 
-def suggest(name: str, known: Mapping[str, object]) -> str:
-    """`; did you mean 'fee_rate'?`, or nothing where no known name is close."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+SEED_HINT = "; the seed is set by --seed, by `seed = 1` at the top of a scenario file, or by rng=1 in Python"
+
+
+def unknown(name: str) -> ScenarioError:
+    """What to say of a parameter that does not exist."""
+    hint = SEED_HINT if name in {"seed", "rng"} else suggest(name, PARAMETERS)
+    return ScenarioError(f"unknown parameter {shown(name)}{hint}")
 
 
 def _check(name: str, value: Any) -> Any:
     """The value in its own type, if it is allowed."""
     if name not in PARAMETERS:
-        raise ScenarioError(f"unknown parameter '{name}'{suggest(name, PARAMETERS)}")
+        raise unknown(name)
     par, kind = PARAMETERS[name], TYPES[name]
     allowed = f"{par.low:g} to {par.high:g} ({par.unit})"
     if kind is bool:
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         key = str(value).strip().lower()
         if key not in words:
-            raise ScenarioError(f"{name} = {value!r} is not allowed: true or false")
+            raise ScenarioError(f"{name} = {shown(value)} is not allowed: true or false")
         return words[key]
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
-        raise ScenarioError(f"{name} = {value!r} is not a number; allowed: {allowed}") from None
+        number = math.nan
+    except OverflowError:
+        number = math.inf
+    if math.isnan(number) and not isinstance(value, float):
+        raise ScenarioError(f"{name} = {shown(value)} is not a number; allowed: {allowed}")
     if not math.isfinite(number) or not par.low <= number <= par.high:
-        raise ScenarioError(f"{name} = {value} is out of bounds; allowed: {allowed}")
+        raise ScenarioError(f"{name} = {plain(value)} is out of bounds; allowed: {allowed}")
     if kind is int and number != int(number):
-        raise ScenarioError(f"{name} = {value} is not a whole number; allowed: {allowed}")
+        raise ScenarioError(f"{name} = {plain(value)} is not a whole number; allowed: {allowed}")
     return kind(number)
 
 
 def _check_seed(seed: int | str | None) -> int:
     if seed is None:
         return DEFAULT_SEED
+    whole = not isinstance(seed, bool) and (not isinstance(seed, float) or seed.is_integer())
     try:
-        number = int(seed)
+        number = int(seed) if whole else -1
     except (TypeError, ValueError):
         number = -1
     if not 0 <= number < 2**63:
-        raise ScenarioError(f"seed = {seed!r} is not allowed: a whole number from 0 to 2^63 - 1")
+        raise ScenarioError(f"seed = {shown(seed)} is not allowed: a whole number from 0 to 2^63 - 1")
     return number
 
 
@@ -558,7 +567,7 @@ def why(name: str) -> str:
     """The sentence that says why a named scenario exists."""
     if name == "default":
         return "The history as the record tells it."
-    return str(tomllib.loads((SCENARIOS / f"{name}.toml").read_text(encoding="utf-8"))["why"])
+    return str(read_toml(SCENARIOS / f"{name}.toml", "scenario", ScenarioError)["why"])
 
 
 def load(name: str) -> Scenario:
@@ -575,28 +584,36 @@ def load(name: str) -> Scenario:
 def _load(name: str, seen: tuple[str, ...]) -> Scenario:
     if name == "default":
         return Scenario()
-    file = SCENARIOS / f"{name}.toml"
-    if not file.is_file():
-        file = Path(name)
-    if not file.is_file():
-        known = named()
-        raise ScenarioError(
-            f"scenario = '{name}' is neither a file nor one of {', '.join(known)}{suggest(name, dict.fromkeys(known))}"
-        )
+    file = find(name, SCENARIOS, "scenario", ScenarioError, "default")
     if str(file) in seen:
-        raise ScenarioError(f"base = '{name}' contradicts itself: {' -> '.join((*seen, str(file)))}")
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"scenario = '{name}' cannot be read as TOML: {error}") from None
-    except OSError as error:
-        raise ScenarioError(f"scenario = '{name}' cannot be read: {error.strerror}") from None
+        raise ScenarioError(f"base = {shown(name)} contradicts itself: {shown(' -> '.join((*seen, str(file))))}")
+    if len(seen) == LONGEST_CHAIN:
+        raise ScenarioError(f"base = {shown(name)} is the end of a chain of {len(seen)}; allowed: {LONGEST_CHAIN - 1}")
+    content = read_toml(file, "scenario", ScenarioError)
+    of_file = f"in scenario {shown(name)}"
     for key in content:
         if key not in {"why", "base", "seed", "parameters"}:
             hint = "put it under [parameters]" if key in PARAMETERS else "allowed: why, base, seed, parameters"
-            raise ScenarioError(f"unknown key '{key}' in scenario '{name}': {hint}")
+            raise ScenarioError(f"unknown key {shown(key)} {of_file}: {hint}")
+    for key, example in (("why", "What if nobody looked at the bill?"), ("base", "no_gate")):
+        if not isinstance(content.get(key, example), str):
+            raise ScenarioError(f'{key} = {shown(content[key])} {of_file} is not a text, such as "{example}"')
+    if "why" not in content:
+        raise ScenarioError(f"why is missing {of_file}: a sentence that says what it is for")
     parameters = content.get("parameters", {})
     if not isinstance(parameters, dict):
-        raise ScenarioError(f"parameters = {parameters!r} in scenario '{name}' is not a table")
-    base = _load(str(content.get("base", "default")), (*seen, str(file)))
-    return base.replace(rng=content.get("seed"), **parameters)
+        raise ScenarioError(f"parameters = {shown(parameters)} {of_file} is not a table")
+    base = _load(content.get("base", "default"), (*seen, str(file)))
+    return with_values(base, parameters, content.get("seed"))
+
+
+def with_values(base: Scenario, values: Mapping[str, Any], seed: int | str | None = None) -> Scenario:
+    """A copy of a scenario with these parameters, named by a user, and this seed if one is given.
+
+    Raises:
+        ScenarioError: for an unknown name or a value that is not allowed.
+    """
+    for name in values:
+        if name not in PARAMETERS:
+            raise unknown(name)
+    return base.replace(rng=seed, **values)

@@ -69,11 +69,29 @@ def test_text_values_are_understood():
     ("content", "words"),
     [
         ("why = ", "cannot be read as TOML"),
+        ("seed = 5\n", "why is missing in scenario"),
+        ("why = 4\n", "why = 4 in scenario"),
+        ('why = "x"\nbase = 3\n', "base = 3 in scenario"),
+        ('why = "x"\nseed = 1.9\n', "seed = 1.9 is not allowed: a whole number"),
+        ('why = "x"\nseed = true\n', "seed = True is not allowed"),
+        ('why = "x"\nseed = inf\n', "seed = inf is not allowed"),
+        ('why = "x"\nseed = nan\n', "seed = nan is not allowed"),
+        ('why = "x"\n[parameters]\ncase_cap = true\n', "case_cap = True is not a number"),
+        ('why = "x"\n[parameters]\nrng = 5\n', "unknown parameter 'rng'; the seed is set by --seed"),
+        ('why = "x"\n[parameters]\nseed = 5\n', "unknown parameter 'seed'; the seed is set by --seed"),
+        ('why = "x"\n[parameters]\nself = 1\n', "unknown parameter 'self'"),
+        ('why = "x"\n[parameters]\n_scenario_id = 1\n', "unknown parameter '_scenario_id'"),
+        ('why = "x"\n[parameters]\nhabit = 1' + 309 * "0", "a whole number of more than 64 bits"),
+        ('why = "x"\n[parameters]\nhabit = 1' + 5000 * "0", "cannot be read as TOML"),
+        ('why = "x"\n[parameters]\nhabit = 0x' + 5000 * "f", "a whole number of more than 64 bits"),
+        ('why = "x"\nparameters = ' + 500 * "[" + 500 * "]", "nested too deeply"),
+        ('why = "x"\n' + ".".join(100_000 * "a") + " = 1", "has a key of more than 100 parts"),
+        ('why = "' + 1_000_000 * "x" + '"', "is larger than 1,000,000 bytes"),
         ('why = "x"\nfee_rate = 0.1\n', "unknown key 'fee_rate' in scenario"),
         ('why = "x"\nparameters = 3\n', "is not a table"),
         ('why = "x"\nbase = "nowhere"\n', "scenario = 'nowhere' is neither a file nor one of default"),
-        ("[parameters]\nfee_rat = 0.1\n", "did you mean 'fee_rate'?"),
-        ("[parameters]\nwait_periods = 9\nperiods = 9\n", "wait_periods = 9 contradicts periods = 9"),
+        ('why = "x"\n[parameters]\nfee_rat = 0.1\n', "did you mean 'fee_rate'?"),
+        ('why = "x"\n[parameters]\nwait_periods = 9\nperiods = 9\n', "wait_periods = 9 contradicts periods = 9"),
     ],
 )
 def test_files_that_are_refused(tmp_path, content, words):
@@ -82,6 +100,38 @@ def test_files_that_are_refused(tmp_path, content, words):
     with pytest.raises(ScenarioError) as error:
         load(str(file))
     assert words in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 700
+
+
+@pytest.mark.parametrize("name", [300 * "a", "a\0b", "no_gat", "/", ""])
+def test_names_that_are_refused(name):
+    with pytest.raises(ScenarioError, match=r"^scenario = "):
+        load(name)
+
+
+def test_a_folder_that_may_not_be_entered_is_a_refusal(tmp_path, monkeypatch):
+    def closed(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.is_file", closed)
+    with pytest.raises(ScenarioError, match="cannot be read: Permission denied"):
+        load(str(tmp_path / "locked" / "mine.toml"))
+
+
+def test_a_chain_of_scenarios_that_is_too_long_is_refused(tmp_path):
+    for number in range(30):
+        base = f'base = "{tmp_path}/{number + 1}.toml"\n' if number < 29 else ""
+        (tmp_path / f"{number}.toml").write_text(f'why = "x"\n{base}', encoding="utf-8")
+    with pytest.raises(ScenarioError, match="is the end of a chain of 20; allowed: 19"):
+        load(f"{tmp_path}/0.toml")
+    assert load(f"{tmp_path}/10.toml").differences() == {}
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('why = "x"\n[parameters]\nhabit = 0.5\n', encoding="utf-8-sig")
+    assert load(str(file)).habit == 0.5
 
 
 def test_a_scenario_that_builds_on_itself_is_refused(tmp_path):

@@ -11,7 +11,8 @@ import pandas as pd
 
 from experiments.targets import MEASURED, Record, Target
 from model.errors import UserError
-from model.scenario import PARAMETERS, Scenario, suggest
+from model.files import suggest
+from model.scenario import PARAMETERS, Scenario
 
 SHIPPED = Path(__file__).parents[1] / "data" / "acceptable_set.csv"
 FIRST_SEED = 900_000

@@ -5,7 +5,6 @@ of all fitted parameters.
 """
 
 import math
-import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from model.errors import UserError
-from model.scenario import PARAMETERS, TYPES, suggest
+from model.files import read_toml, shown, suggest
+from model.scenario import PARAMETERS, TYPES
 
 PRIORS = Path(__file__).parents[1] / "data" / "priors.toml"
 FEWEST = 2
@@ -133,16 +133,13 @@ def load(file: Path = PRIORS) -> Priors:
     Raises:
         PriorError: for an unknown parameter or kind, a missing number, or a prior outside the parameter's bounds.
     """
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PriorError(f"priors = '{file}' cannot be read: {error}") from None
+    content = read_toml(file, "priors", PriorError)
     for name in content:
         if name not in PARAMETERS:
             raise PriorError(f"unknown parameter '{name}' in {file.name}{suggest(name, PARAMETERS)}")
     for name, entry in content.items():
         if not isinstance(entry, Mapping):
-            raise PriorError(f"{name} = {entry!r} in {file.name} is not a table: kind, low, high, source")
+            raise PriorError(f"{name} = {shown(entry)} in {file.name} is not a table: kind, low, high, source")
     tied = {name: str(entry["same_as"]) for name, entry in content.items() if "same_as" in entry}
     fitted = tuple(_prior(name, entry, file) for name, entry in content.items() if name not in tied)
     for name, other in tied.items():
@@ -155,13 +152,13 @@ def _prior(name: str, entry: Mapping[str, Any], file: Path) -> Prior:
     where = f"in the prior of {name} in {file.name}"
     kind = entry.get("kind")
     if kind not in KINDS:
-        raise PriorError(f"kind = {kind!r} {where}; allowed: {', '.join(KINDS)}")
+        raise PriorError(f"kind = {shown(kind)} {where}; allowed: {', '.join(KINDS)}")
     needed = ("low", "high", *(() if kind.endswith("uniform") else ("centre", "spread")))
     numbers = {}
     for key in needed:
         value = entry.get(key)
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise PriorError(f"{key} = {value!r} {where} is not a number")
+            raise PriorError(f"{key} = {shown(value)} {where} is not a number")
         numbers[key] = float(value)
     low, high = numbers["low"], numbers["high"]
     bounds = PARAMETERS[name]

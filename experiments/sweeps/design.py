@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from model.errors import UserError
-from model.scenario import PARAMETERS, TYPES, suggest
+from model.files import shown, suggest
+from model.scenario import PARAMETERS, TYPES
 
 LISTS, SAMPLES = ("list", "grid"), ("latin_hypercube", "sobol", "saltelli", "morris", "one_at_a_time")
 KINDS = (*LISTS, *SAMPLES)
@@ -65,7 +66,7 @@ class Design:
         """
         if self.kind not in KINDS:
             raise StudyError(
-                f"kind = {self.kind!r} in [design]{suggest(str(self.kind), dict.fromkeys(KINDS))}; "
+                f"kind = {shown(self.kind)} in [design]{suggest(str(self.kind), dict.fromkeys(KINDS))}; "
                 f"allowed: {', '.join(KINDS)}"
             )
         for name in self.parameters:
@@ -77,7 +78,7 @@ class Design:
             if not self.parameters:
                 raise StudyError(f"[design.parameters] is empty; kind = '{self.kind}' needs at least one")
             if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 2:
-                raise StudyError(f"size = {self.size!r} in [design] is not allowed: a whole number of at least 2")
+                raise StudyError(f"size = {shown(self.size)} in [design] is not allowed: a whole number of at least 2")
             if self.kind in ("sobol", "saltelli") and self.size & (self.size - 1):
                 raise StudyError(
                     f"size = {self.size} in [design] is not a power of 2, which kind = '{self.kind}' needs"
@@ -87,14 +88,16 @@ class Design:
             raise StudyError(f"[design] has {self.number:,} points; allowed: {MOST_POINTS:,}")
 
     def _check_lists(self) -> None:
+        if self.size:
+            raise StudyError(f"size = {shown(self.size)} in [design] has no meaning for kind = '{self.kind}'")
         lengths = {}
         for name, values in self.parameters.items():
             if not isinstance(values, Sequence) or isinstance(values, str) or not values:
                 raise StudyError(
-                    f"{name} = {values!r} in [design.parameters] is not a list, as kind = '{self.kind}' needs"
+                    f"{name} = {shown(values)} in [design.parameters] is not a list, as kind = '{self.kind}' needs"
                 )
             if len(set(map(_as_number, values))) < len(values) and self.kind == "grid":
-                raise StudyError(f"{name} = {values!r} in [design.parameters] names a value twice")
+                raise StudyError(f"{name} = {shown(values)} in [design.parameters] names a value twice")
             lengths[name] = len(values)
         if self.kind == "list" and len(set(lengths.values())) > 1:
             raise StudyError(
@@ -178,7 +181,7 @@ def _saltelli(dimension: int, size: int, seed: int) -> NDArray[np.float64]:
 
 def _range(name: str, entry: Any) -> Range:
     par = PARAMETERS[name]
-    where = f"{name} = {entry!r} in [design.parameters]"
+    where = f"{name} = {shown(entry)} in [design.parameters]"
     if TYPES[name] is bool:
         raise StudyError(f"{where}: a yes or no has no range; allowed: kind = 'grid' or 'list'")
     if not isinstance(entry, Mapping):
@@ -188,10 +191,10 @@ def _range(name: str, entry: Any) -> Range:
             raise StudyError(f"unknown key '{key}' of {name} in [design.parameters]; allowed: low, high, log")
     low, high, log = entry.get("low", par.low), entry.get("high", par.high), entry.get("log", False)
     if not isinstance(log, bool):
-        raise StudyError(f"log = {log!r} of {name} in [design.parameters] is not allowed: true or false")
+        raise StudyError(f"log = {shown(log)} of {name} in [design.parameters] is not allowed: true or false")
     for key, value in (("low", low), ("high", high)):
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise StudyError(f"{key} = {value!r} of {name} in [design.parameters] is not a number")
+            raise StudyError(f"{key} = {shown(value)} of {name} in [design.parameters] is not a number")
         if abs(value) > MOST:
             raise StudyError(f"{key} of {name} in [design.parameters] is too large for any parameter")
     if not par.low <= low < high <= par.high:

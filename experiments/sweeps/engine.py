@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import logging
 import os
+import re
 import signal
 import threading
 import time
@@ -24,6 +25,7 @@ from experiments.sweeps.store import Store, Unit, read_summaries, version
 from experiments.sweeps.study import FIRST_REPLICATES, Study, Work
 from experiments.sweeps.summaries import summarise
 from model import memory
+from model.files import shown
 
 KILLS = 3
 """A run that takes its worker down this many times is set aside."""
@@ -53,10 +55,10 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> "Shard":
         """A shard from `i/n`."""
-        number, _, of = text.partition("/")
-        if not (number.isdigit() and of.isdigit()):
-            raise StudyError(f"shard = '{text}' is not allowed: i/n, for example 1/3")
-        return cls(int(number), int(of))
+        found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
+        if not found:
+            raise StudyError(f"shard = {shown(text)} is not allowed: i/n, for example 1/3")
+        return cls(int(found[1]), int(found[2]))
 
     def has(self, point: int) -> bool:
         """Whether a point is this shard's."""

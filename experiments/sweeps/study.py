@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
@@ -14,8 +13,9 @@ import numpy as np
 from experiments.sweeps.design import LISTS, Design, StudyError
 from model import memory
 from model import scenario as scenarios
+from model.files import find, read_toml, shown, suggest
 from model.measures import MEASURES
-from model.scenario import PARAMETERS, TYPES, Scenario, suggest
+from model.scenario import PARAMETERS, TYPES, Scenario
 
 STUDIES = Path(__file__).parents[1] / "studies"
 MOST_RUNS = 10_000_000
@@ -65,34 +65,36 @@ class Study:
         """
         for key in ("question", "expectation"):
             if not isinstance(value := getattr(self, key), str) or not value.strip():
-                raise StudyError(f"{key} = {value!r} is not allowed: a sentence")
+                raise StudyError(f"{key} = {shown(value)} is not allowed: a sentence")
         if self.replicates != "auto" and not _whole(self.replicates, 1):
             raise StudyError(
-                f"replicates = {self.replicates!r} is not allowed: a whole number of at least 1, or 'auto'"
+                f"replicates = {shown(self.replicates)} is not allowed: a whole number of at least 1, or 'auto'"
             )
         if not _whole(self.seed, 0) or self.seed >= 2**62:
-            raise StudyError(f"seed = {self.seed!r} is not allowed: a whole number from 0 to 2^62 - 1")
+            raise StudyError(f"seed = {shown(self.seed)} is not allowed: a whole number from 0 to 2^62 - 1")
         if not isinstance(self.common_luck, bool):
-            raise StudyError(f"common_luck = {self.common_luck!r} is not allowed: true or false")
+            raise StudyError(f"common_luck = {shown(self.common_luck)} is not allowed: true or false")
         if not isinstance(self.tolerance, float | int) or not 0 < self.tolerance < 1:
-            raise StudyError(f"tolerance = {self.tolerance!r} is not allowed: above 0 and below 1")
+            raise StudyError(f"tolerance = {shown(self.tolerance)} is not allowed: above 0 and below 1")
         if not _whole(self.most_replicates, FIRST_REPLICATES):
-            raise StudyError(f"most_replicates = {self.most_replicates!r} is not allowed: at least {FIRST_REPLICATES}")
+            raise StudyError(
+                f"most_replicates = {shown(self.most_replicates)} is not allowed: at least {FIRST_REPLICATES}"
+            )
         runs = self.design.number * (self.most_replicates if self.replicates == "auto" else self.replicates)
         if runs > MOST_RUNS:
-            raise StudyError(f"replicates = {self.replicates!r} make {runs:,} runs; allowed: {MOST_RUNS:,}")
+            raise StudyError(f"replicates = {shown(self.replicates)} make {runs:,} runs; allowed: {MOST_RUNS:,}")
         if not isinstance(self.measures, list | tuple) or not self.measures:
-            raise StudyError(f"measures = {self.measures!r} is not allowed: a list of measures")
+            raise StudyError(f"measures = {shown(self.measures)} is not allowed: a list of measures")
         object.__setattr__(self, "measures", tuple(self.measures))
         for name in self.measures:
             if not isinstance(name, str) or name not in MEASURES:
-                raise StudyError(f"unknown measure {name!r} in measures{suggest(str(name), MEASURES)}")
+                raise StudyError(f"unknown measure {shown(name)} in measures{suggest(str(name), MEASURES)}")
         if len(set(self.measures)) < len(self.measures):
             raise StudyError(f"measures = {list(self.measures)} names a measure twice")
         if not isinstance(self.scenario, str):
-            raise StudyError(f"scenario = {self.scenario!r} is not allowed: a name or a file")
+            raise StudyError(f"scenario = {shown(self.scenario)} is not allowed: a name or a file")
         if isinstance(self.scale, bool):
-            raise StudyError(f"scale = {self.scale!r} is not allowed: a number of people")
+            raise StudyError(f"scale = {shown(self.scale)} is not allowed: a number of people")
         for name in self.parameters:
             if name not in PARAMETERS:
                 raise StudyError(f"unknown parameter '{name}' in [parameters]{suggest(name, PARAMETERS)}")
@@ -180,19 +182,8 @@ def load(name: str | Path) -> Study:
         StudyError: if it cannot be read or contradicts itself.
         ScenarioError: for parameters that are not allowed.
     """
-    file = Path(name)
-    if not file.is_file() and (STUDIES / f"{name}.toml").is_file():
-        file = STUDIES / f"{name}.toml"
-    if not file.is_file():
-        known = sorted(shipped.stem for shipped in STUDIES.glob("*.toml"))
-        hint = suggest(str(name), dict.fromkeys(known))
-        raise StudyError(f"study = '{name}' is neither a file nor one of {', '.join(known)}{hint}")
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StudyError(f"study = '{name}' cannot be read as TOML: {error}") from None
-    except OSError as error:
-        raise StudyError(f"study = '{name}' cannot be read: {error.strerror}") from None
+    file = find(str(name), STUDIES, "study", StudyError)
+    content = read_toml(file, "study", StudyError)
     return from_content(content, str(name))
 
 
@@ -209,12 +200,12 @@ def from_content(content: Mapping[str, Any], name: str) -> Study:
     design = content["design"]
     for key in ("design", "parameters"):
         if not isinstance(content.get(key, {}), Mapping):
-            raise StudyError(f"{key} = {content[key]!r} in study '{name}' is not a table")
+            raise StudyError(f"{key} = {shown(content[key])} in study '{name}' is not a table")
     for key in design:
         if key not in ("kind", "parameters", "size"):
             raise StudyError(f"unknown key '{key}' in [design] of study '{name}'; allowed: kind, parameters, size")
     if "kind" not in design:
         raise StudyError(f"kind is missing in [design] of study '{name}'")
     if not isinstance(design.get("parameters", {}), Mapping):
-        raise StudyError(f"parameters = {design['parameters']!r} in [design] of study '{name}' is not a table")
+        raise StudyError(f"parameters = {shown(design['parameters'])} in [design] of study '{name}' is not a table")
     return Study(**(dict(content) | {"design": Design(**design)}))

@@ -64,7 +64,7 @@ class TestStudies:
             ("seed = 5", "scenario = 3", "scenario = 3 is not allowed: a name or a file"),
             ("seed = 5", 'measures = ["left", "left"]', "names a measure twice"),
             ("[design]", "[parameters]\nrng = 3\n[design]", "unknown parameter 'rng' in .parameters."),
-            ("fee_rate = [0.04, 0.08, 0.12]", f"fee_rate = [{10**400}]", "too large"),
+            ("fee_rate = [0.04, 0.08, 0.12]", f"fee_rate = [{10**400}]", "more than 64 bits"),
             ("seed = 5", "measures = 3", "measures = 3 is not allowed: a list of measures"),
             ("seed = 5", "measures = [3]", "unknown measure 3 in measures"),
             ("scale = 20000", "scale = true", "scale = True is not allowed"),
