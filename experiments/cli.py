@@ -3,6 +3,7 @@
 Heavy imports stand inside the commands, so that `--help` answers at once.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,10 +54,26 @@ def _closing_words(run: "Run", out: Path, screen: Console) -> None:
         f"{summary['rows']:,} rows x {summary['periods']} periods in {summary['wall_s']:.1f} s "
         f"(peak memory {summary['peak_rss_bytes'] / 1e9:.2f} GB), seed {summary['seed']}; results in {out}",
         highlight=False,
+        markup=False,
+        soft_wrap=True,
     )
     if not run.finished:
         screen.print(f"interrupted after {summary['periods']} periods, which are kept", highlight=False)
         raise typer.Exit(INTERRUPTED)
+
+
+RUN_FILES = ("history.csv", "run.json", "history.png", "targets.csv", "bands.png")
+"""What stands for one run in its folder, whichever command made it."""
+
+
+def _folder_for(run: "Run", out: Path) -> Path:
+    """Where a run is kept: an interrupted one does not replace one that was finished."""
+    try:
+        kept = json.loads((out / "run.json").read_text(encoding="utf-8"))
+        finished = isinstance(kept, dict) and kept.get("finished")
+    except (OSError, ValueError):
+        finished = False
+    return out / "interrupted" if finished and not run.finished else out
 
 
 @app.command()
@@ -73,23 +90,26 @@ def reproduce(
     from experiments import figures, targets
     from experiments.output import OutputFolder
     from experiments.reproduce import inside_counts, record_table
+    from experiments.simulate import described
+    from model.events import events_of
 
     screen = console()
-    with OutputFolder(out) as folder:
+    with OutputFolder(out, RUN_FILES) as folder:
         run = _simulate(chosen)
         compared = targets.compare(run.history, targets.load())
+        screen.print(record_table(compared))
+        for line in inside_counts(compared):
+            screen.print(line, highlight=False)
+        folder.move_to(_folder_for(run, out))
         folder.table("history.csv", run.history)
         folder.table("targets.csv", compared)
         folder.json("run.json", run.summary(scenario))
-        title = f"Xiang Hu Bao simulated ({scenario} scenario, 1:{chosen.scale:g}, seed {chosen.seed}) and as published"
+        title = f"Xiang Hu Bao simulated and as published: {described(scenario, chosen)}"
         if run.history.size:
-            folder.picture("history.png", figures.history_figure(run.history, compared, title))
+            folder.picture("history.png", figures.history_figure(run.history, compared, title, events_of(chosen)))
         if bands and run.finished:
             of_calibration.draw_bands(folder, compared)
-    screen.print(record_table(compared))
-    for line in inside_counts(compared):
-        screen.print(line, highlight=False)
-    _closing_words(run, out, screen)
+    _closing_words(run, folder.path, screen)
 
 
 @app.command()
@@ -104,18 +124,23 @@ def run(
     """Simulate a scenario, without the record."""
     chosen = scenario_from(scenario, scale, seed, set_)
     from experiments.output import OutputFolder
+    from experiments.reproduce import year_table
 
     screen = console()
-    with OutputFolder(out) as folder:
+    with OutputFolder(out, RUN_FILES) as folder:
         result = _simulate(chosen)
+        screen.print(year_table(result.history))
+        folder.move_to(_folder_for(result, out))
         folder.table("history.csv", result.history)
         folder.json("run.json", result.summary(scenario))
         if picture and result.history.size:
             from experiments import figures
+            from experiments.simulate import described
+            from model.events import events_of
 
-            title = f"{scenario} scenario, 1:{chosen.scale:g}, seed {chosen.seed}"
-            folder.picture("history.png", figures.history_figure(result.history, None, title))
-    _closing_words(result, out, screen)
+            title = described(scenario, chosen)
+            folder.picture("history.png", figures.history_figure(result.history, None, title, events_of(chosen)))
+    _closing_words(result, folder.path, screen)
 
 
 for command in (
@@ -174,10 +199,46 @@ def page(
     serve(port, host or ())
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"mutualaid {version('mutualaid')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Adverse selection in mutual-aid pools, one agent per member: the history of Xiang Hu Bao and what-ifs."""
+
+
+_USAGE = typer.BadParameter.__bases__[0]
+"""Click's own class of mistakes in a command line, whether Typer brings its own Click or not."""
+
+
 def main() -> None:
     """Run the command; a mistake of the user's is one line and exit code 2."""
     try:
-        app()
-    except UserError as error:
-        print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        code = app(standalone_mode=False)
+    except _USAGE as error:
+        if len(sys.argv) == 1:
+            print(error.format_message())
+        else:
+            command = error.ctx.command_path if error.ctx else "mutualaid"
+            _refuse(f"{error.format_message()}; see: {command} --help")
         sys.exit(USER_ERROR)
+    except UserError as error:
+        _refuse(str(error))
+        sys.exit(USER_ERROR)
+    except typer.Abort:
+        sys.exit(INTERRUPTED)
+    sys.exit(code or 0)
+
+
+def _refuse(message: str) -> None:
+    """Print a mistake as one line."""
+    print("error: " + " ".join(message.split()), file=sys.stderr)

@@ -1,5 +1,6 @@
 """Pictures, from data frames only, so that they can be drawn again without simulating."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import date
 
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from model import calendar
-from model.events import EVENTS
+from model.events import EVENTS, Event
 
 COLOURS = {"general": "#1f5fa8", "seniors": "#c0392b", "chronic": "#2e8b57", "all": "#333333"}
 LABELS = {"general": "general plan", "seniors": "seniors' plan", "chronic": "chronic plan", "all": "all plans"}
@@ -30,20 +31,23 @@ def _when(period_or_day: str) -> date:
     return date.fromisoformat(period_or_day)
 
 
-def history_figure(history: pd.DataFrame, targets: pd.DataFrame | None, title: str) -> Figure:
+def history_figure(
+    history: pd.DataFrame, targets: pd.DataFrame | None, title: str, events: Sequence[Event] = EVENTS
+) -> Figure:
     """Members, share per settlement and recipients per plan, with the published points and the events.
 
     Args:
         history: one row per period and plan (`MutualAidModel.history`), or its quantiles over many runs: the same rows
             for each `probability` of 0.05, 0.25, 0.5, 0.75 and 0.95, drawn as a line in two bands.
         targets: rows of the record with plan, measure, when, value, low, high; None draws the simulation alone.
-        title: what is drawn.
+        title: what is drawn; wrapped where it is long.
+        events: what is marked; events after the end of the history are not.
     """
     # Margins by hand: to work them out takes Matplotlib as long as all the drawing.
     figure = Figure(figsize=(11, 12))
     axes: Sequence[Axes] = figure.subplots(4, 1, sharex=True, height_ratios=[3, 2.6, 2.6, 2.6])
     figure.subplots_adjust(left=0.085, right=0.985, bottom=0.105, top=0.925, hspace=0.14)
-    figure.suptitle(title, fontsize=13, y=0.985)
+    figure.suptitle(textwrap.fill(title, 100), fontsize=13 if len(title) <= 100 else 10, y=0.985, parse_math=False)
     middle = history[history["probability"] == 0.5] if "probability" in history else history
     days = pd.to_datetime(middle["date"])
     wide = {
@@ -66,11 +70,13 @@ def history_figure(history: pd.DataFrame, targets: pd.DataFrame | None, title: s
     plain(axes)
     for axis in axes:
         axis.set_ylim(bottom=0)
-    _mark_events(axes)
+    last = days.max().date() if len(days) else calendar.LAST
+    marked = [event for event in events if event.day <= last]
+    _mark_events(axes, marked)
     axes[-1].xaxis.set_major_locator(mdates.MonthLocator(bymonth=(1, 7)))
     axes[-1].xaxis.set_major_formatter(mdates.DateFormatter("%b %Y"))
-    axes[-1].set_xlim(pd.Timestamp(calendar.LAUNCH), pd.Timestamp(calendar.LAST))
-    key = "   ".join(f"{n} {event.what}" for n, event in enumerate(EVENTS, start=1))
+    axes[-1].set_xlim(pd.Timestamp(calendar.LAUNCH), pd.Timestamp(max(last, calendar.LAST)))
+    key = "   ".join(f"{n} {event.what}" for n, event in enumerate(marked, start=1))
     figure.supxlabel(_wrap(key, 150), fontsize=7.5, x=0.01, y=0.01, ha="left")
     return figure
 
@@ -130,11 +136,11 @@ def _points(axis: Axes, rows: pd.DataFrame, unit: float) -> None:
         axis.errorbar(those["day"], those["value"] * unit, yerr=error, **style)
 
 
-def _mark_events(axes: Sequence[Axes]) -> None:
+def _mark_events(axes: Sequence[Axes], events: Sequence[Event]) -> None:
     """A thin line at each event, numbered on top; the key stands below the picture."""
     last = None
     lift = 0
-    for number, event in enumerate(EVENTS, start=1):
+    for number, event in enumerate(events, start=1):
         for axis in axes:
             axis.axvline(pd.Timestamp(event.day), color=NUMBERED.get(event.kind, "#000000"), lw=0.7, alpha=0.35)
         close = last is not None and (event.day - last).days < 24

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,10 @@ from model.errors import UserError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+_UNFINISHED = f".unfinished-{os.uname().nodename}-"
+"""Begins the name of a folder in which results are made, before the number of the process."""
 
 
 class OutputError(UserError):
@@ -86,12 +90,18 @@ def version(*further: Path) -> str:
 class OutputFolder:
     """A folder for results. Files are made in a hidden neighbour and moved over when all of them are there.
 
+    Args:
+        path: the folder.
+        owned: names of files that stand for one result; those that are not made again are removed, so that a picture
+            never stands beside the numbers of another run.
+
     Raises:
-        OutputError: on entering, if the folder cannot be written.
+        OutputError: if the folder cannot be written; what stood in it stays.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, owned: Iterable[str] = ()) -> None:
         self.path = path
+        self.owned = tuple(owned)
         self._made: list[Path] = []
 
     def __enter__(self) -> "OutputFolder":
@@ -100,7 +110,8 @@ class OutputFolder:
             missing = [self.path, *self.path.parents]
             self._made = [folder for folder in missing if not folder.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
-            self._staging = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.path))
+            self._remove_leftovers()
+            self._staging = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{os.getpid()}-", dir=self.path))
         except OSError as error:
             self._unmake()
             raise OutputError(
@@ -112,16 +123,34 @@ class OutputFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Move the finished files over; after an error leave nothing behind."""
+        failure = error if isinstance(error, OSError) else None
         try:
             if kind is None:
-                for file in sorted(self._staging.iterdir()):
+                self.path.mkdir(exist_ok=True)
+                made = sorted(self._staging.iterdir())
+                for file in made:
                     file.replace(self.path / file.name)
-        except OSError as failure:
-            raise OutputError(f"out = '{self.path}' cannot be written ({failure.strerror})") from None
+                for name in set(self.owned) - {file.name for file in made}:
+                    (self.path / name).unlink(missing_ok=True)
+        except OSError as moving:
+            failure = moving
         finally:
             shutil.rmtree(self._staging, ignore_errors=True)
-            if kind is not None:
+            if kind is not None or failure is not None:
                 self._unmake()
+        if failure is not None:
+            raise OutputError(f"out = '{self.path}' cannot be written ({failure.strerror})") from None
+
+    def move_to(self, path: Path) -> None:
+        """Let the files go to this folder, in or beside the first, instead of there."""
+        self.path = path
+
+    def _remove_leftovers(self) -> None:
+        """Remove what runs on this machine left here when they were killed."""
+        for leftover in self.path.glob(f"{_UNFINISHED}*"):
+            process = leftover.name.removeprefix(_UNFINISHED).partition("-")[0]
+            if process.isdecimal() and not Path(f"/proc/{process}").exists():
+                shutil.rmtree(leftover, ignore_errors=True)
 
     def _unmake(self) -> None:
         for folder in self._made:

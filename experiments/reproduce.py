@@ -55,6 +55,26 @@ def record_table(compared: pd.DataFrame) -> Table:
     return table
 
 
+def year_table(history: pd.DataFrame) -> Table:
+    """What a run says of each plan and year: members at its end, a member's shares, recipients."""
+    table = Table(title="Year by year", title_justify="left")
+    for name in ("year", "plan"):
+        table.add_column(name)
+    for name in ("members at the end", "share, yuan/member", "recipients"):
+        table.add_column(name, justify="right")
+    by_year = history.groupby([history["date"].str[:4], "plan"], sort=False)
+    sums = by_year.agg(members=("members", "last"), share=("share_yuan", "sum"), recipients=("recipients", "sum"))
+    for (year, plan), row in sums.iterrows():
+        table.add_row(
+            year,
+            plan,
+            describe_number(row["members"], "people"),
+            describe_number(row["share"], ""),
+            describe_number(row["recipients"], "people"),
+        )
+    return table
+
+
 def inside_counts(compared: pd.DataFrame) -> list[str]:
     """How many rows are inside, for `fit` and `validate` rows apart."""
     lines = []

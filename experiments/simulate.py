@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numba
 import pandas as pd
 
 from model.model import MutualAidModel
-from model.scenario import Scenario
+from model.scenario import Scenario, load
 
 LIBRARIES = ("mutualaid", "mesa", "numpy", "numba", "scipy", "pandas", "matplotlib")
 
@@ -49,6 +50,14 @@ class Run:
             "threads": numba.get_num_threads(),
             "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
         }
+
+
+def described(name: str, scenario: Scenario) -> str:
+    """A scenario in words: its name, every parameter that differs from it, scale and seed."""
+    named = load(name).replace(scale=scenario.scale).values()
+    changed = [f"{key} = {value:g}" for key, value in scenario.values().items() if value != named[key]]
+    differences = f" with {', '.join(changed)}" if changed else ""
+    return f"{Path(name).stem} scenario{differences}, 1:{scenario.scale:,g}, seed {scenario.seed}"
 
 
 def simulate(scenario: Scenario, progress: Callable[[int, int, int], None] | None = None) -> Run:

@@ -5,9 +5,12 @@ does to membership is the members' decision.
 """
 
 from datetime import date
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from model import calendar
+
+if TYPE_CHECKING:
+    from model.scenario import Scenario
 
 
 class Event(NamedTuple):
@@ -19,9 +22,12 @@ class Event(NamedTuple):
     what: str
 
 
+COVID = (date(2020, 2, 1), date(2020, 4, 30))
+CLOSING_ANNOUNCED = date(2021, 12, 28)
+GATE_DROPPED = date(2019, 3, 22)
 EVENTS = (
     Event(date(2018, 11, 27), "regulator", "findings on terms, sales and disclosure; no longer insurance"),
-    Event(date(2019, 3, 22), "rule", "credit gate dropped"),
+    Event(GATE_DROPPED, "rule", "credit gate dropped"),
     Event(date(2019, 5, 8), "rule", "seniors' plan opens"),
     Event(date(2020, 2, 1), "covid", "fewer diagnoses, field checks stopped, until the end of April"),
     Event(date(2020, 5, 13), "rule", "chronic plan opens"),
@@ -33,16 +39,20 @@ EVENTS = (
     Event(date(2021, 3, 31), "rival", "Waterdrop closes"),
     Event(date(2021, 4, 30), "rival", "Wukong, Xiaomi and 360 close until 20 May"),
     Event(date(2021, 6, 8), "rival", "rumour of the pool's own closure"),
-    Event(date(2021, 12, 28), "closing", "closing announced"),
+    Event(CLOSING_ANNOUNCED, "closing", "closing announced"),
 )
-COVID = (date(2020, 2, 1), date(2020, 4, 30))
-CLOSING_ANNOUNCED = date(2021, 12, 28)
-CLOSES = date(2022, 1, 28)
 
 
 def events_in(period: int) -> list[Event]:
     """The events between the last publication and this one."""
     return [event for event in EVENTS if calendar.period_of(event.day) == period]
+
+
+def events_of(scenario: "Scenario") -> list[Event]:
+    """The events that happen in a scenario, in order: up to its end, and without what it leaves out."""
+    end = calendar.published(scenario.periods - 1)
+    left_out = {GATE_DROPPED: not scenario.credit_gate, CLOSING_ANNOUNCED: not scenario.closing}
+    return [event for event in EVENTS if event.day <= end and not left_out.get(event.day, False)]
 
 
 def in_covid(period: int) -> bool:

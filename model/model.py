@@ -36,10 +36,10 @@ from agents.regulator import Regulator
 from agents.rolls import empty_rolls, end_waits, members_of_plan
 from model import calendar, measures, memory, record
 from model.claims import Docket, Terms, expected_cases, lag_distribution, sampled_cases
-from model.events import CLOSING_ANNOUNCED, Event, events_in, in_covid
+from model.events import CLOSING_ANNOUNCED, GATE_DROPPED, Event, events_in, in_covid
 from model.health import health
 from model.ledger import Ledger
-from model.plans import GATE_FALLS, WAIVED_JOINERS, WAIVED_SHARES, WAIVER_YEAR, fair_values, plans
+from model.plans import WAIVED_JOINERS, WAIVED_SHARES, WAIVER_YEAR, fair_values, plans
 from model.scenario import Scenario, ScenarioError
 from model.synthesis import synthesize
 
@@ -286,7 +286,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             youngest=np.array([plan.youngest for plan in self.plans]),
             oldest=np.array([plan.oldest for plan in self.plans]),
             screening=np.array([plan.screening for plan in self.plans]),
-            gate=scenario.credit_gate and day < GATE_FALLS,
+            gate=scenario.credit_gate and day < GATE_DROPPED,
             wait=scenario.wait_periods,
             trust=self.trust,
             information=scenario.information,
@@ -310,7 +310,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         campaign = scenario.launch_advertising * _campaign(calendar.LAUNCH, scenario.launch_weeks, period)
         self.readings[UNAWARE] += campaign + (scenario.advertising + told) * length
         self.readings[AWARE] += again
-        doors = (GATE_FALLS, *(plan.opens for plan in self.plans[1:]))
+        doors = (GATE_DROPPED, *(plan.opens for plan in self.plans[1:]))
         rush = sum(_campaign(day, scenario.door_weeks, period) for day in doors)
         self.readings[BARRED] += again + scenario.door_rush * rush
         self.readings[LEFT] += scenario.return_rate * length

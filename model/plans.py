@@ -16,7 +16,6 @@ from model.health import ACCIDENT, AGES, EARLY_CANCER, HALF_MONTHS_PER_YEAR, KIN
 from model.scenario import Scenario
 
 YEAR = HALF_MONTHS_PER_YEAR
-GATE_FALLS = date(2019, 3, 22)
 INSURANCE_ENDS = date(2018, 11, 27)
 THYROID_MILD = date(2019, 5, 1)
 THYROID_OUT = date(2020, 1, 1)
