@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import matplotlib.dates as mdates
@@ -45,7 +46,7 @@ SLIDERS = {
     "fee_rate": (0.0, 0.3, 0.01),
     "wait_periods": (0, 24, 1),
 }
-"""The parameters on the page: lowest, highest, step. Narrower than the allowed bounds, for a hand on a slider."""
+"""The parameters on the page: lowest, highest, coarsest step; narrower than the bounds, for a hand on a slider."""
 
 SWITCHES = ("credit_gate", "closing")
 RECENT = 6
@@ -69,8 +70,12 @@ STYLE = """
 class PageModel(MutualAidModel):
     """The model on the page: a value that cannot be is answered on the page, and the default seed is used instead."""
 
-    def __init__(self, scenario: Scenario | None = None, *, rng: int | str | None = None, **overrides: Any) -> None:
+    def __init__(
+        self, scenario: Scenario | None = None, *, rng: int | str | None = DEFAULT_SEED, **overrides: Any
+    ) -> None:
         self.refused = ""
+        # A slider gives 0.30000000000000004 where it shows 0.3.
+        overrides |= {name: round(value, _decimals(name)) for name, value in overrides.items() if name in SLIDERS}
         try:
             super().__init__(scenario, rng=rng, **overrides)
         except UserError as error:
@@ -84,10 +89,18 @@ def _label(name: str) -> str:
     return par.label[0].upper() + par.label[1:] + unit
 
 
+def _decimals(name: str) -> int:
+    """Digits after the point of a slider's values: as many as its step or the default scenario's value has."""
+    exponents = [Decimal(str(number)).as_tuple().exponent for number in (SLIDERS[name][2], getattr(Scenario(), name))]
+    return max(0, *(-int(exponent) for exponent in exponents))
+
+
 def _slider(name: str) -> Slider:
     low, high, step = SLIDERS[name]
     par = PARAMETERS[name]
     kind = type(low)
+    # On a coarser grid the default would snap to a neighbour as soon as the page is reset.
+    step = kind(min(step, 10.0 ** -_decimals(name)))
     value = kind(getattr(Scenario(), name))
     low, high = kind(max(low, par.low)), kind(min(high, par.high))
     return Slider(_label(name), value=value, min=min(low, value), max=max(high, value), step=step, dtype=kind)

@@ -234,6 +234,9 @@ def main() -> None:
     except UserError as error:
         _refuse(str(error))
         sys.exit(USER_ERROR)
+    except MemoryError as error:
+        _refuse(f"memory ran out ({error}); allowed: a coarser scale, with --scale or in the study")
+        sys.exit(USER_ERROR)
     except typer.Abort:
         sys.exit(INTERRUPTED)
     sys.exit(code or 0)

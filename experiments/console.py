@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 ScenarioOption = Annotated[str, typer.Option("--scenario", help="A named scenario, or a TOML file.")]
-ScaleOption = Annotated[str | None, typer.Option("--scale", help="Real people per row; 1 is one to one.")]
-SeedOption = Annotated[str | None, typer.Option("--seed", help="The seed of every draw.")]
+ScaleOption = Annotated[
+    str | None, typer.Option("--scale", help="Real people per row; 1 is one to one. [default: the scenario's, 20]")
+]
+SeedOption = Annotated[str | None, typer.Option("--seed", help="The seed of every draw. [default: the scenario's, 1]")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="key=value: change a parameter; may be repeated.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core by default.")]

@@ -1,11 +1,17 @@
 """How much memory a run needs, asked before anything is allocated."""
 
 import math
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 from agents.population import BYTES_PER_PERSON
 from model.scenario import Scenario, ScenarioError
 
+PROC = Path("/proc")
+GROUPS = Path("/sys/fs/cgroup")
+MEMORY_OF_GROUP = ("memory.max", "memory.current")
+"""Limit and use of a control group, version 2."""
 FATE_BYTES_PER_PERSON = 0.5
 """About one event of five bytes for each tenth person."""
 FIXED_BYTES = 700_000_000
@@ -18,9 +24,39 @@ def needed(scenario: Scenario) -> int:
 
 
 def available() -> int:
-    """Bytes that this machine can give now."""
-    fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
-    return 1024 * int(fields["MemAvailable"].split()[0])
+    """Bytes that this process can get now: what the machine has free, within the limits of container and process."""
+    fields = dict(line.split(":") for line in (PROC / "meminfo").read_text(encoding="ascii").splitlines())
+    free = 1024 * int(fields["MemAvailable"].split()[0])
+    return max(0, min([free, *_left_in_groups(), *_left_for_process()]))
+
+
+def _left_in_groups() -> Iterator[int]:
+    """What the control groups of this process (a container, a batch job) leave it, versions 1 and 2."""
+    try:
+        groups = (PROC / "self" / "cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in groups:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root = GROUPS / "memory" if controllers else GROUPS
+        limit, used = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else MEMORY_OF_GROUP
+        # Inside a container the group may be mounted as the root itself.
+        folder = root / path.lstrip("/")
+        for group in {root, folder, *(parent for parent in folder.parents if root in parent.parents)}:
+            try:
+                yield int((group / limit).read_text()) - int((group / used).read_text())
+            except (OSError, ValueError):  # there is no such group, or no limit ("max")
+                continue
+
+
+def _left_for_process() -> Iterator[int]:
+    """What `ulimit -v` leaves."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY:
+        pages = int((PROC / "self" / "statm").read_text(encoding="ascii").split()[0])
+        yield limit - pages * resource.getpagesize()
 
 
 def check(scenario: Scenario) -> None:

@@ -4,6 +4,7 @@ A Mesa model like any other: `step`, `DataCollector`, `mesa.batch_run` and `Sola
 """
 
 import math
+import secrets
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -52,13 +53,16 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     Args:
         scenario: all parameters; the default scenario if none is given.
-        rng: the seed; the scenario's own if none is given.
+        rng: the seed. Without one it is the scenario's own; without a scenario it is drawn, so that Mesa's replicates
+            differ, and `model.scenario.seed` and the reporter `seed` name it.
         driver: `crowd` runs all rows in one compiled pass; `agents` makes a Mesa agent of every row and steps them
             in shuffled order, with the same results bit for bit (for some thousand rows).
+        member: the class of those agents, `Member` or a subclass.
         population: people made elsewhere, instead of those of the scenario; the model works on a copy of them.
         overrides: parameters that differ from the scenario.
 
     Raises:
+        ValueError: for a driver or a class of members that does not exist or cannot take part.
         ScenarioError: for parameters that are not allowed, a population that does not fit into memory, or one whose
             scale or health events are not those of the scenario.
     """
@@ -78,12 +82,19 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         *,
         rng: int | str | None = None,
         driver: str = "crowd",
+        member: type[Member] = Member,
         population: Population | None = None,
         **overrides: Any,
     ) -> None:
-        chosen = (Scenario() if scenario is None else scenario).replace(rng=rng, **overrides)
         if driver not in DRIVERS:
             raise ValueError(f"driver = {driver!r} is not allowed: {' or '.join(DRIVERS)}")
+        if not issubclass(member, Member):
+            raise ValueError(f"member = {member.__name__} is no subclass of Member")
+        if member is not Member and driver != "agents":
+            raise ValueError(f"member = {member.__name__} needs driver = 'agents'")
+        if scenario is None and rng is None:
+            rng = secrets.randbelow(2**31)
+        chosen = (Scenario() if scenario is None else scenario).replace(rng=rng, **overrides)
         if population is None:
             memory.check(chosen)
         super().__init__(scenario=chosen)
@@ -113,7 +124,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         if driver == "crowd":
             self._crowd = Crowd(self.population, self.rolls)
         else:
-            Member.create_agents(self, len(self.population), np.arange(len(self.population)))
+            member.create_agents(self, len(self.population), np.arange(len(self.population)))
         self._lags = lag_distribution(chosen.lag_months)
         self.datacollector = mesa.DataCollector(model_reporters=record.reporters())
 
@@ -154,7 +165,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         if self.driver == "crowd":
             self._crowd.decide(self.outlook, self.tally)
         else:
-            self.agents_by_type[Member].shuffle_do("decide")
+            self._members().shuffle_do("decide")
 
     def _befall(self) -> None:
         """What was fated for this period comes; the ill among the members will claim."""
@@ -166,7 +177,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             ill = self._crowd.befall(self.outlook, self.tally)
         else:
             self.diagnosed.clear()
-            self.agents_by_type[Member].shuffle_do("meet_fate")
+            self._members().shuffle_do("meet_fate")
             ill = as_illness(self.diagnosed)
         if not self.scenario.expected_claims:
             self.docket.enter(sampled_cases(self.population.columns, ill, self.health, terms))
@@ -225,6 +236,19 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.datacollector.collect(self)
 
     # What the phases need.
+
+    def _members(self) -> Any:
+        """The agents of all rows, of whatever subclass.
+
+        Raises:
+            RuntimeError: if there is not one for each row.
+        """
+        members, rows = self.agents.select(agent_type=Member), len(self.population)
+        if len(members) != rows:
+            raise RuntimeError(
+                f"driver = 'agents' needs one Member for each of the {rows} rows; there are {len(members)}"
+            )
+        return members
 
     def _enrol(self) -> None:
         """Take the members of each plan off the rolls, for all who need them until people decide again."""

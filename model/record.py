@@ -104,9 +104,15 @@ def read_total(model: "MutualAidModel", name: str) -> float:
     return sum(read(model, plan, name) for plan in range(PLANS))
 
 
+def read_seed(model: "MutualAidModel") -> int:
+    """The seed of every draw."""
+    return int(model.scenario.seed)
+
+
 def reporters() -> dict[str, Callable[..., float]]:
     """What Mesa collects: totals over plans and the measures that the page plots."""
     reporters: dict[str, Callable[..., float]] = {
+        "seed": read_seed,
         "total_members": partial(read_total, name="members"),
         "total_recipients": partial(read_total, name="recipients"),
     }

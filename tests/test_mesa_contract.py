@@ -207,6 +207,18 @@ class TestPage:
                 par = PARAMETERS[name]
                 assert par.low <= value.min <= value.value == getattr(Scenario(), name) <= value.max <= par.high
 
+    def test_reset_changes_nothing_that_nobody_touched(self, app: Any) -> None:
+        sliders = {name: value for name, value in app.parameters().items() if isinstance(value, app.Slider)}
+        assert len(sliders) == len(app.SLIDERS)
+        snapped = {}
+        for name, slider in sliders.items():
+            # A slider holds its lowest value plus a whole number of steps.
+            steps = round((slider.value - slider.min) / slider.step)
+            snapped[name] = slider.min + steps * slider.step
+            assert snapped[name] == pytest.approx(slider.value, rel=0, abs=1e-9), name
+        model = app.PageModel(**app.FIXED | snapped)
+        assert set(model.scenario.differences()) == {"scale"}
+
     def test_a_seed_that_is_no_number_is_answered(self, app: Any) -> None:
         model = app.PageModel(rng="seven", **app.FIXED)
         assert "seven" in model.refused
