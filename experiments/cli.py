@@ -15,6 +15,7 @@ from experiments.calibration import commands as of_calibration
 from experiments.console import (
     INTERRUPTED,
     OutOption,
+    PlainTable,
     ScaleOption,
     ScenarioOption,
     SeedOption,
@@ -97,7 +98,7 @@ def reproduce(
     with OutputFolder(out, RUN_FILES) as folder:
         run = _simulate(chosen)
         compared = targets.compare(run.history, targets.load())
-        screen.print(record_table(compared))
+        screen.print(PlainTable("The record beside the simulation: headline rows first", record_table(compared)))
         for line in inside_counts(compared):
             screen.print(line, highlight=False)
         folder.move_to(_folder_for(run, out))
@@ -129,7 +130,7 @@ def run(
     screen = console()
     with OutputFolder(out, RUN_FILES) as folder:
         result = _simulate(chosen)
-        screen.print(year_table(result.history))
+        screen.print(PlainTable("Year by year", year_table(result.history), keys=2))
         folder.move_to(_folder_for(result, out))
         folder.table("history.csv", result.history)
         folder.json("run.json", result.summary(scenario))

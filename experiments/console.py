@@ -15,11 +15,16 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-    from rich.table import Table
 
     from model.scenario import Scenario
 
 INTERRUPTED = 130
+PIPE = 140
+"""Columns of a file or pipe."""
+TEXT_WIDTHS = (60, 30, 22, 12)
+"""Characters at which text in a table is broken, between words, tried in turn until all columns fit."""
+LONGEST_WORD = 22
+"""Longer ones are broken themselves."""
 
 ScenarioOption = Annotated[str, typer.Option("--scenario", help="A named scenario, or a TOML file.")]
 ScaleOption = Annotated[
@@ -33,7 +38,8 @@ WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Pro
 
 def console() -> Console:
     """Standard output, wide enough for the tables when it is a file or a pipe."""
-    return Console() if sys.stdout.isatty() else Console(width=140)
+    # Text of users is printed as it is, never read as markup.
+    return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else PIPE)
 
 
 def scenario_from(name: str, scale: str | None, seed: str | None, changes: list[str] | None) -> "Scenario":
@@ -114,17 +120,72 @@ def misfit_steps(report: Callable[[str, int, int, str], None]) -> Callable[[str,
     return lambda what, done, of, found: report(what, done, of, "" if math.isnan(found) else f"misfit {found:.1f}")
 
 
-def plain_table(title: str, frame: Any) -> "Table":
-    """A data frame as a printed table."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-    from rich.table import Table
+class PlainTable:
+    """A data frame as printed tables: as many columns beside each other as fit, so that no number is ever cut.
 
-    from experiments.reproduce import cell
+    Args:
+        title: of the table.
+        frame: its rows; booleans are told as yes and NO.
+        keys: how many of the first columns name a row; they are repeated where the others do not fit beside each other.
+    """
 
-    table = Table(title=title, title_justify="left")
-    for name in frame:
-        number = is_numeric_dtype(frame[name]) and not is_bool_dtype(frame[name])
-        table.add_column(str(name).replace("_", " "), justify="right" if number else "left", no_wrap=True)
-    for row in frame.itertuples(index=False):
-        table.add_row(*[cell(value) for value in row])
-    return table
+    def __init__(self, title: str, frame: Any, keys: int = 1) -> None:
+        from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+        from experiments.reproduce import cell
+
+        self.title, self.keys = title, keys
+        self.names = [str(name).replace("_", " ") for name in frame]
+        self.numbers = [is_numeric_dtype(frame[name]) and not is_bool_dtype(frame[name]) for name in frame]
+        self.rows = [[cell(value) for value in row] for row in frame.itertuples(index=False)]
+
+    def _needs(self, column: int, text: int) -> int:
+        """Characters of a column with its frame: headings may break between words, text at `text`, numbers nowhere."""
+        heading = max(map(len, self.names[column].split()), default=0)
+        longest = max((len(row[column]) for row in self.rows), default=0)
+        if self.numbers[column]:
+            return max(heading, longest) + 3
+        words = (len(word) for row in self.rows for word in row[column].split())
+        return max(heading, min(longest, max(text, min(LONGEST_WORD, max(words, default=0))))) + 3
+
+    def blocks(self, width: int) -> tuple[list[list[int]], int]:
+        """The columns of each table, and at how many characters text is broken, to fit into this width.
+
+        As few tables as can be, with as much as can be in the first: rather than move a column below, text is broken.
+        """
+        tried = [(self._blocks(width, text), text) for text in TEXT_WIDTHS]
+        return min(tried, key=lambda found: (len(found[0]), -len(found[0][0])))
+
+    def _blocks(self, width: int, text: int) -> list[list[int]]:
+        keys = list(range(min(self.keys, len(self.names))))
+        room = width - 1 - sum(self._needs(key, text) for key in keys)
+        blocks: list[list[int]] = []
+        left = 0
+        for column in range(len(keys), len(self.names)):
+            need = self._needs(column, text)
+            if need > left or not blocks:
+                blocks.append(list(keys))
+                left = room
+            blocks[-1].append(column)
+            left -= need
+        return blocks or [keys]
+
+    def __rich_console__(self, console: Console, options: Any) -> Iterator[Any]:
+        """The tables, one below the other."""
+        from rich.table import Table
+
+        blocks, text = self.blocks(options.max_width)
+        for number, block in enumerate(blocks):
+            table = Table(title=self.title if number == 0 else None, title_justify="left")
+            for column in block:
+                name, needs = self.names[column], self._needs(column, text) - 3
+                table.add_column(
+                    name if len(name) <= needs else name.replace(" ", "\n"),
+                    justify="right" if self.numbers[column] else "left",
+                    no_wrap=self.numbers[column],
+                    overflow="fold",
+                    width=needs,
+                )
+            for row in self.rows:
+                table.add_row(*[row[column] for column in block])
+            yield table

@@ -2,9 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from rich.table import Table
-
-from experiments.targets import HEADLINES
 
 
 def describe_number(value: float, unit: str) -> str:
@@ -28,51 +25,35 @@ def cell(value: object) -> str:
         if np.isnan(value):
             return "-"
         return describe_number(float(value), "") if abs(value) >= 1000 else f"{value:.3g}"
+    if isinstance(value, int | np.integer) and abs(value) >= 100_000:
+        return describe_number(float(value), "")
     return str(value)
 
 
-def record_table(compared: pd.DataFrame) -> Table:
-    """Target, published, accepted band, simulated, inside: headline rows first."""
-    table = Table(title="The record beside the simulation", title_justify="left")
-    for name in ("target", "role", "unit"):
-        table.add_column(name)
-    for name in ("published", "accepted band", "simulated"):
-        table.add_column(name, justify="right")
-    table.add_column("inside?")
+def record_table(compared: pd.DataFrame) -> pd.DataFrame:
+    """Target, published, accepted band, simulated, inside, as a reader would write them: headline rows first."""
+    lines = []
     for row in compared.to_dict("records"):
         unit = str(row["unit"]).replace("CNY", "yuan")
-        band = f"{describe_number(row['low'], unit)} .. {describe_number(row['high'], unit)}"
-        table.add_row(
-            str(row["id"]),
-            str(row["role"]),
-            unit,
-            describe_number(row["value"], unit),
-            band,
-            describe_number(row["simulated"], unit),
-            "yes" if row["inside"] else "NO",
-            end_section=row["id"] == HEADLINES[-1],
+        lines.append(
+            {
+                "target": str(row["id"]),
+                "published": describe_number(row["value"], unit),
+                "accepted band": f"{describe_number(row['low'], unit)} .. {describe_number(row['high'], unit)}",
+                "simulated": describe_number(row["simulated"], unit),
+                "inside?": bool(row["inside"]),
+                "unit": unit,
+                "role": str(row["role"]),
+            }
         )
-    return table
+    return pd.DataFrame(lines)
 
 
-def year_table(history: pd.DataFrame) -> Table:
+def year_table(history: pd.DataFrame) -> pd.DataFrame:
     """What a run says of each plan and year: members at its end, a member's shares, recipients."""
-    table = Table(title="Year by year", title_justify="left")
-    for name in ("year", "plan"):
-        table.add_column(name)
-    for name in ("members at the end", "share, yuan/member", "recipients"):
-        table.add_column(name, justify="right")
-    by_year = history.groupby([history["date"].str[:4], "plan"], sort=False)
+    by_year = history.assign(year=history["date"].str[:4]).groupby(["year", "plan"], sort=False)
     sums = by_year.agg(members=("members", "last"), share=("share_yuan", "sum"), recipients=("recipients", "sum"))
-    for (year, plan), row in sums.iterrows():
-        table.add_row(
-            year,
-            plan,
-            describe_number(row["members"], "people"),
-            describe_number(row["share"], ""),
-            describe_number(row["recipients"], "people"),
-        )
-    return table
+    return sums.reset_index().rename(columns={"members": "members at the end", "share": "share (yuan a member)"})
 
 
 def inside_counts(compared: pd.DataFrame) -> list[str]:

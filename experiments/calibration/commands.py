@@ -12,11 +12,11 @@ from experiments.calibration.plan import CONTESTED, STORY, WHOLE, Plan, PlanErro
 from experiments.console import (
     INTERRUPTED,
     OutOption,
+    PlainTable,
     ScenarioOption,
     WorkersOption,
     console,
     misfit_steps,
-    plain_table,
     scenario_from,
     steps,
 )
@@ -97,9 +97,9 @@ def calibrate(
     found, again = _fit(journal, plan, workers, made=recover)
     screen = console()
     table = found.table()
-    screen.print(plain_table("The rows that were fitted", table))
+    screen.print(PlainTable("The rows that were fitted", table))
     identifiability = found.identifiability()
-    screen.print(plain_table("What the record can tell of each parameter", identifiability))
+    screen.print(PlainTable("What the record can tell of each parameter", identifiability))
     if again is not None:
         write_table(out / "recovery.csv", again)
         screen.print(f"{recover} records made with known parameters:", highlight=False)
@@ -203,7 +203,7 @@ def stories(
     with OutputFolder(out) as folder:
         folder.table("stories.csv", table)
     screen = console()
-    screen.print(plain_table("Rival stories, fitted to the record up to the end of 2020", table))
+    screen.print(PlainTable("Rival stories, fitted to the record up to the end of 2020", table))
     for line in rivals.conclusion(table):
         screen.print(line, highlight=False, soft_wrap=True)
 
@@ -233,7 +233,7 @@ def contested(
     pairs = rival.together(Rows(tuple(rows)), simulated, names)
     rival.keep(pairs, found.sets()[0], out)
     screen = console()
-    screen.print(plain_table("The contested history, fitted", found.table()))
+    screen.print(PlainTable("The contested history, fitted", found.table()))
     for line in rival.contradictions(pairs):
         screen.print(line, highlight=False, soft_wrap=True)
     at_once = rival.most_at_once(Rows(tuple(rows)), simulated, names)
@@ -269,10 +269,10 @@ def validate(
         folder.table("validation.csv", report)
         folder.table("selection.csv", risks)
     screen = console()
-    screen.print(plain_table("The record beside the fitted set: failing rows first", report[PRINTED]))
+    screen.print(PlainTable("The record beside the fitted set: failing rows first", report[PRINTED]))
     for line in validation.summary(report):
         screen.print(line, highlight=False)
-    screen.print(plain_table("Own risks in the general plan, over the set: who joins, stays, leaves", risks))
+    screen.print(PlainTable("Own risks in the general plan, over the set: who joins, stays, leaves", risks))
     screen.print(f"results in {out}", highlight=False)
 
 

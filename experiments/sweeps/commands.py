@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.console import INTERRUPTED, WorkersOption, console, plain_table, steps
+from experiments.console import INTERRUPTED, PlainTable, WorkersOption, console, steps
 
 if TYPE_CHECKING:
     from experiments.sweeps.study import Study
@@ -96,30 +96,44 @@ def results(
     picture: Annotated[
         Path | None, typer.Option("--picture", help="FILE.png for the summaries over the design.")
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            help="Point from which differences are taken: its number, or fee_rate=0.08; the scenario's own by default.",
+        ),
+    ] = None,
+    differences: Annotated[
+        Path | None, typer.Option("--differences", help="FILE.csv for the paired differences from the baseline point.")
+    ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Find damaged files and queue them again.")] = False,
 ) -> None:
     """Print and export the results of a sweep."""
     from experiments.sweeps.results import Results
 
     found = Results(*folders)
+    reference = found.baseline(baseline)
     screen = console()
     damaged = found.queue_damaged() if verify else []
     for file in damaged:
         screen.print(f"damaged, queued again: {file}", highlight=False)
     if found.finished:
-        _print_summaries(found, screen)
+        _print_summaries(found, screen, reference)
     if export is not None and found.finished:
         found.export(export)
         screen.print(f"the tidy table of {found.runs} runs is in {export}", highlight=False)
     if summaries is not None and found.finished:
         found.export_summaries(summaries)
         screen.print(f"the summaries are in {summaries}", highlight=False)
+    if differences is not None and found.finished:
+        found.export_differences(differences, reference)
+        screen.print(f"the paired differences are in {differences}", highlight=False, markup=False)
     if picture is not None and found.finished:
         from experiments.output import writing
         from experiments.sweeps.figures import study_figure
 
         with writing(picture):
-            study_figure(found).savefig(picture, format="png", dpi=110, metadata={"Software": None})
+            study_figure(found, reference).savefig(picture, format="png", dpi=110, metadata={"Software": None})
         screen.print(f"the picture is {picture}", highlight=False)
     for unit, what in found.failed.items():
         screen.print(
@@ -135,43 +149,53 @@ def results(
         raise typer.Exit(INCOMPLETE)
 
 
-def _print_summaries(found: Any, screen: Any) -> None:
-    """Means over the replicates at each point, and whether the replicates are enough."""
+def _print_summaries(found: Any, screen: Any, baseline: int) -> None:
+    """Means over the replicates at each point, paired differences, and whether the replicates are enough."""
+    import pandas as pd
+
     from experiments.sweeps import replication
     from experiments.sweeps.summaries import SUMMARIES
 
     verdicts = found.verdicts
     keys = ["point", *found.design.names]
     means = verdicts.pivot(index=keys, columns="summary", values="mean")[list(SUMMARIES)].reset_index()
-    screen.print(plain_table(found.content["question"], means.head(MOST_LINES)))
+    screen.print(PlainTable(found.content["question"], means.head(MOST_LINES), len(keys)))
     if len(means) > MOST_LINES:
         screen.print(f"and {len(means) - MOST_LINES} points more", highlight=False)
-    known = verdicts[verdicts["replicates"] > 1]
-    if known.empty:
+    if not (verdicts["replicates"] > 1).any():
         screen.print("one replicate a point: how much of a figure is luck cannot be told", highlight=False)
         return
+    apart = found.differences(baseline)
+    if len(apart):
+        title = f"Paired differences from point {baseline} ({found.named(baseline)}), with 95 % intervals"
+        screen.print(PlainTable(title, apart.head(MOST_LINES), len(keys) + 1))
+        if len(apart) > MOST_LINES:
+            screen.print(f"and {len(apart) - MOST_LINES} differences more; --differences FILE.csv has all")
+    judged = found.replicate_verdicts(baseline)
     runs = found.summaries
     lines = []
-    for name, rows in known.groupby("summary", sort=False):
-        worst = int(rows.loc[rows["variation"].fillna(0.0).idxmax(), "point"])
+    for name, rows in judged.groupby("summary", sort=False):
+        of_means = verdicts[(verdicts["summary"] == name) & (verdicts["replicates"] > 1)]
+        if of_means.empty:
+            continue
+        worst = int(of_means.loc[of_means["variation"].fillna(0.0).idxmax(), "point"])
         there = runs.loc[runs["point"] == worst, list(SUMMARIES)].to_dict("records")
         by_number = replication.variation_by_number(there, str(name))
         lines.append(
             {
                 "summary": name,
                 "enough at": f"{int(rows['enough'].sum())} of {len(rows)} points",
-                "replicates": f"{rows['replicates'].min()} to {rows['replicates'].max()}",
-                "median variation": rows["variation"].median(),
+                "replicates": f"{of_means['replicates'].min()} to {of_means['replicates'].max()}",
+                "median variation": of_means["variation"].median(),
                 "worst point": worst,
                 "its variation as replicates grow to all": " ".join(f"{value:.2g}" for value in _some(by_number)),
             }
         )
-    import pandas as pd
-
     tolerance = found.content["tolerance"]
-    screen.print(
-        plain_table(f"Enough replicates? 95 % interval within +-{tolerance:.0%} of the mean", pd.DataFrame(lines))
-    )
+    of_what = "of the paired difference within" if len(apart) else "within"
+    of_mean = "the baseline's mean" if len(apart) else "the mean"
+    title = f"Enough replicates? 95 % interval {of_what} +-{tolerance:.0%} of {of_mean}"
+    screen.print(PlainTable(title, pd.DataFrame(lines)))
 
 
 def _some(values: list[float]) -> list[float]:
@@ -214,7 +238,7 @@ def sensitivity(
     if len(indices):
         strongest = indices.sort_values(["summary", "total"], ascending=[True, False], kind="stable")
         screen.print(
-            plain_table("Sobol' indices: shares of the variance, with half widths of 95 % intervals", strongest)
+            PlainTable("Sobol' indices: shares of the variance, with half widths of 95 % intervals", strongest)
         )
     screen.print(analysis.verdict(indices), highlight=False, soft_wrap=True)
     screen.print(f"results in {folder}", highlight=False)

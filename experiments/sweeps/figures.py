@@ -1,5 +1,6 @@
 """Pictures of a sweep: its summaries over the design, and the sensitivity of each to every parameter."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,22 @@ SHORT = {
 UNITS = {"peak_members": 1e-6, "fall_2021": 100.0}
 
 
-def study_figure(results: Results) -> Figure:
+def study_figure(results: Results, baseline: int | None = None) -> Figure:
     """Every summary over the design: a line with 95 % intervals for a list or grid, dots for a sample.
 
-    The first parameter runs along the axis, the second takes the colours, the third the columns.
+    The first parameter runs along the axis, the second takes the colours, the third the columns. With common random
+    numbers the band is that of the paired difference from the baseline point, around the mean; there it has no width.
     """
     names = results.design.names
     if results.design.kind in SAMPLES or len(names) > 3:
         return _dots(results, names[:MOST_COLUMNS])
     verdicts = results.verdicts
+    reference = results.baseline() if baseline is None else baseline
+    apart = results.differences(reference)
+    if len(apart):
+        half = apart.assign(half=(apart["high"] - apart["low"]) / 2).set_index(["point", "summary"])["half"]
+        widths = [half.get((row.point, row.summary), 0.0) for row in verdicts[["point", "summary"]].itertuples()]
+        verdicts = verdicts.assign(low=verdicts["mean"] - widths, high=verdicts["mean"] + widths)
     columns = sorted(verdicts[names[2]].unique()) if len(names) == 3 else [None]
     figure, axes = _grid(len(columns), results.content["question"])
     for row, name in enumerate(SUMMARIES):
@@ -51,13 +59,15 @@ def study_figure(results: Results) -> Figure:
     if names:
         for axis in axes[-1]:
             axis.set_xlabel(f"{names[0]} ({PARAMETERS[names[0]].unit})", fontsize=8)
+    band = f"paired difference from {results.named(reference)}, around the mean" if len(apart) else "mean"
+    figure.supxlabel(f"Lines: means over the replicates. Bands: 95 % intervals of the {band}.", fontsize=8)
     return figure
 
 
 def _grid(columns: int, title: str) -> tuple[Figure, Any]:
     """A row of axes for each summary, sharing their scale."""
     figure = Figure(figsize=(max(6.5, 1.2 + 2.9 * columns), 11), layout="constrained")
-    figure.suptitle(title, fontsize=12)
+    figure.suptitle(textwrap.fill(title, 90), fontsize=12, parse_math=False)
     axes = figure.subplots(len(SUMMARIES), columns, sharex="col", sharey="row", squeeze=False)
     plain(axes.flat)
     for axis in axes.flat:
@@ -101,7 +111,7 @@ def sensitivity_figure(curves: pd.DataFrame, screening: pd.DataFrame, indices: p
     names = list(dict.fromkeys(curves["parameter"]))
     shades = dict(zip(names, colormaps["tab20"](np.arange(len(names)) % 20), strict=True))
     figure = Figure(figsize=(13, 2.6 * len(SUMMARIES)), layout="constrained")
-    figure.suptitle(title, fontsize=13)
+    figure.suptitle(textwrap.fill(title, 120), fontsize=13, parse_math=False)
     axes = figure.subplots(len(SUMMARIES), 3, squeeze=False, width_ratios=[1.2, 1, 1])
     for row, summary in enumerate(SUMMARIES):
         unit = UNITS.get(summary, 1.0)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from experiments.sweeps.summaries import SUMMARIES
@@ -25,9 +26,7 @@ def verdict(runs: Sequence[dict[str, float]], tolerance: float) -> pd.DataFrame:
         values = np.array([run[name] for run in runs], dtype=np.float64)
         values = values[np.isfinite(values)]
         n = values.size
-        mean = float(values.mean()) if n else math.nan
-        sd = float(values.std(ddof=1)) if n > 1 else math.nan
-        half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / math.sqrt(n) if n > 1 else math.nan
+        mean, sd, half = _student(values)
         wanted = tolerance * (1.0 if summary.unit == "share" else abs(mean))
         lines.append(
             {
@@ -41,6 +40,66 @@ def verdict(runs: Sequence[dict[str, float]], tolerance: float) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(lines)
+
+
+def differences(runs: pd.DataFrame, baseline: int, names: Sequence[str]) -> pd.DataFrame:
+    """Paired differences of every summary at each other point from the baseline point, with common random numbers.
+
+    The n-th replicate has the same seed at every point, so that what both runs owe to luck cancels in their difference.
+
+    Args:
+        runs: one row a run: point, varied parameters, replicate and every summary (`Results.summaries`).
+        baseline: the point from which differences are taken.
+        names: the varied parameters.
+
+    Returns:
+        One line a point and summary: the parameters, pairs, mean difference, Student's 95 % interval, how many pairs
+        have the sign of the mean, and whether the interval leaves zero out (`clear`).
+    """
+    lines = []
+    reference = runs[runs["point"] == baseline].set_index("replicate")
+    for point, there in runs[runs["point"] != baseline].groupby("point", sort=True):
+        apart = there.set_index("replicate")[list(SUMMARIES)] - reference[list(SUMMARIES)]
+        for name in SUMMARIES:
+            values = apart[name].to_numpy(dtype=np.float64)
+            values = values[np.isfinite(values)]
+            mean, _, half = _student(values)
+            lines.append(
+                {"point": point}
+                | {parameter: there[parameter].iloc[0] for parameter in names}
+                | {
+                    "summary": name,
+                    "pairs": values.size,
+                    "difference": mean,
+                    "low": mean - half,
+                    "high": mean + half,
+                    "same_sign": int((np.sign(values) == np.sign(mean)).sum()),
+                    "clear": bool(abs(mean) > half),
+                }
+            )
+    return pd.DataFrame(lines)
+
+
+def paired_verdict(runs: pd.DataFrame, baseline: int, tolerance: float) -> pd.DataFrame:
+    """One line a point and summary: whether the difference from the baseline is known well enough.
+
+    Enough: the half width of its paired interval is at most `tolerance` of the baseline's mean, or `tolerance` itself
+    for figures that are shares.
+    """
+    table = differences(runs, baseline, ())
+    means = runs.loc[runs["point"] == baseline, list(SUMMARIES)].mean()
+    wanted = [tolerance * (1.0 if SUMMARIES[name].unit == "share" else abs(means[name])) for name in table["summary"]]
+    half = (table["high"] - table["low"]) / 2
+    return table.assign(enough=(half <= wanted) | (table["pairs"] == 0))
+
+
+def _student(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Mean, standard deviation and half width of Student's 95 % interval; nan where there are too few values."""
+    n = values.size
+    mean = float(values.mean()) if n else math.nan
+    sd = float(values.std(ddof=1)) if n > 1 else math.nan
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / math.sqrt(n) if n > 1 else math.nan
+    return mean, sd, half
 
 
 def variation_by_number(runs: Sequence[dict[str, float]], name: str) -> list[float]:

@@ -18,6 +18,7 @@ from experiments.sweeps.engine import Shard, missing
 from experiments.sweeps.store import Store, Unit, read, read_summaries
 from experiments.sweeps.study import Work
 from experiments.sweeps.summaries import SUMMARIES, by_year
+from model.files import shown
 
 EXPORTS = (".csv", ".parquet")
 
@@ -179,6 +180,66 @@ class Results:
                 table.insert(position, name, chosen[name].iloc[0])
             parts.append(table)
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def baseline(self, named: str | None = None) -> int:
+        """The point from which differences are taken.
+
+        Args:
+            named: its number, or values of varied parameters (`fee_rate=0.08`, several with commas). By default the
+                point whose values are those of the scenario, else the first.
+
+        Raises:
+            StudyError: if there is no such point.
+        """
+        points = self.design.points(self.content["seed"])
+        if named is None:
+            base = {name: self.content["base"][name] for name in self.design.names}
+            return next((number for number, point in enumerate(points) if point == base), 0)
+        if named.isdecimal() and named.isascii():
+            if int(named[:9]) < len(points):
+                return int(named)
+            raise StudyError(f"baseline = {shown(named)} is no point; allowed: 0 to {len(points) - 1}")
+        wanted: dict[str, float] = {}
+        for part in named.split(","):
+            name, _, value = part.partition("=")
+            if name.strip() not in self.design.names:
+                raise StudyError(f"baseline = {shown(named)} is not allowed; allowed: {', '.join(self.design.names)}")
+            try:
+                wanted[name.strip()] = float(value)
+            except ValueError:
+                raise StudyError(f"baseline = {shown(named)}: {shown(value)} is not a number") from None
+        for number, point in enumerate(points):
+            if all(float(point[name]) == value for name, value in wanted.items()):
+                return number
+        values = ", ".join(f"{name} = {value:g}" for name, value in wanted.items())
+        raise StudyError(f"baseline: no point has {values}")
+
+    def differences(self, baseline: int) -> pd.DataFrame:
+        """Paired differences from a point (`replication.differences`); empty without common random numbers."""
+        if not self.content["common_luck"]:
+            return pd.DataFrame()
+        return replication.differences(self.summaries, baseline, self.design.names)
+
+    def replicate_verdicts(self, baseline: int = 0) -> pd.DataFrame:
+        """Whether the replicates are enough: of paired differences where random numbers are common, else of means."""
+        if not self.content["common_luck"] or self.design.number < 2:
+            return self.verdicts
+        return replication.paired_verdict(self.summaries, baseline, self.content["tolerance"])
+
+    def export_differences(self, file: Path, baseline: int) -> None:
+        """Write the paired differences from a point, as CSV.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        with writing(file):
+            table = self.differences(baseline)
+            write(file, table.to_csv(index=False, lineterminator="\n", float_format="%.5g").encode())
+
+    def named(self, point: int) -> str:
+        """A point by the values of its varied parameters."""
+        values = self.design.points(self.content["seed"])[point]
+        return ", ".join(f"{name} = {value:g}" for name, value in values.items())
 
 
 def _csv(part: pd.DataFrame, *, header: bool) -> bytes:
