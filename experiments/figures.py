@@ -1,11 +1,14 @@
 """Pictures, from data frames only, so that they can be drawn again without simulating."""
 
+import contextlib
 import textwrap
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 import matplotlib.dates as mdates
 import pandas as pd
+from matplotlib import font_manager, rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -15,6 +18,20 @@ from model.events import EVENTS, Event
 COLOURS = {"general": "#1f5fa8", "seniors": "#c0392b", "chronic": "#2e8b57", "all": "#333333"}
 LABELS = {"general": "general plan", "seniors": "seniors' plan", "chronic": "chronic plan", "all": "all plans"}
 NUMBERED = {"rule": "#777777", "covid": "#b8860b", "regulator": "#7d3c98", "scandal": "#7d3c98", "rival": "#7d3c98"}
+
+
+HAN = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "SimHei")
+"""Fonts that have Chinese characters; the first that is installed stands in where the usual font has none."""
+
+
+@contextlib.contextmanager
+def quiet_fonts() -> Iterator[None]:
+    """Draw text of users in whatever fonts are installed; characters that none has are boxes, without warnings."""
+    installed = set(font_manager.get_font_names())
+    families = [*rcParams["font.family"], *[name for name in HAN if name in installed][:1]]
+    with rc_context({"font.family": families}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def plain(axes: Iterable[Axes]) -> None:

@@ -1,6 +1,7 @@
 """Result folders: checked before the work, filled at once after it, never half-written."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -33,6 +34,8 @@ def write(file: Path, content: bytes, *, once: bool = False) -> None:
 
     With `once` the first one stays. The temporary file names machine and process, so that leftovers can be told.
     """
+    if not file.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     temporary = file.with_name(f".{file.name}.{os.uname().nodename}.{os.getpid()}.unfinished")
     try:
         with temporary.open("wb") as opened:

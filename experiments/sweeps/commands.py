@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 INCOMPLETE = 3
 """Exit code when some runs failed or are missing."""
+PICTURES: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""Kinds of picture, and what Matplotlib would write into them that differs from run to run or version to version."""
 MOST_LINES = 60
 """Lines of a table on the screen; the export has all."""
 
@@ -94,7 +100,7 @@ def results(
         Path | None, typer.Option("--summaries", help="FILE.csv for every summary at every point, with intervals.")
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option("--picture", help="FILE.png for the summaries over the design.")
+        Path | None, typer.Option("--picture", help="FILE.png, .svg or .pdf for the summaries over the design.")
     ] = None,
     baseline: Annotated[
         str | None,
@@ -109,7 +115,9 @@ def results(
     verify: Annotated[bool, typer.Option("--verify", help="Find damaged files and queue them again.")] = False,
 ) -> None:
     """Print and export the results of a sweep."""
+    from experiments.sweeps.design import StudyError
     from experiments.sweeps.results import Results
+    from model.files import shown
 
     found = Results(*folders)
     reference = found.baseline(baseline)
@@ -129,11 +137,17 @@ def results(
         found.export_differences(differences, reference)
         screen.print(f"the paired differences are in {differences}", highlight=False, markup=False)
     if picture is not None and found.finished:
+        from experiments.figures import quiet_fonts
         from experiments.output import writing
         from experiments.sweeps.figures import study_figure
 
-        with writing(picture):
-            study_figure(found, reference).savefig(picture, format="png", dpi=110, metadata={"Software": None})
+        kind = picture.suffix.removeprefix(".").lower()
+        if kind not in PICTURES:
+            raise StudyError(
+                f"picture = {shown(str(picture))} is not allowed; allowed: a name that ends with .png, .svg or .pdf"
+            )
+        with writing(picture), quiet_fonts():
+            study_figure(found, reference).savefig(picture, format=kind, dpi=110, metadata=PICTURES[kind])
         screen.print(f"the picture is {picture}", highlight=False)
     for unit, what in found.failed.items():
         screen.print(

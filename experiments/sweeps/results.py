@@ -164,6 +164,11 @@ class Results:
         base = {name: self.content["base"][name] for name in self.design.names}
         lines: list[dict[str, Any]] = []
         for unit, file in self.finished.items():
+            if unit.point >= len(points):
+                raise StudyError(
+                    f"'{file}' is of point {unit.point}, and the study has {len(points)}; "
+                    f"`mutualaid results --verify {file.parents[1]}` moves it away"
+                )
             for replicate, found in enumerate(read_summaries(file), start=unit.first):
                 lines.append({"point": unit.point, **base, **points[unit.point], "replicate": replicate, **found})
         return pd.DataFrame(lines, columns=["point", *self.design.names, "replicate", *SUMMARIES])

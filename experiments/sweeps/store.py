@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from experiments import output
 from experiments.output import writing
 from experiments.sweeps.design import StudyError
-from experiments.sweeps.study import Study, digest_of
+from experiments.sweeps.study import UNDECISIVE, Study, digest_of
 
 FORMAT = 1
 DIGITS = 16
@@ -104,7 +104,7 @@ class Store:
             )
         if found["digest"] != made_with["digest"]:
             here, there = _flat(made_with["study"]), _flat(found["study"])
-            keys = [key for key in (*here, *there) if key not in ("question", "expectation")]
+            keys = [key for key in (*here, *there) if key not in UNDECISIVE]
             key = next((key for key in keys if here.get(key) != there.get(key)), "the order of the varied parameters")
             raise StudyError(
                 f"{key} = {here.get(key)} differs from {there.get(key)}, with which '{self.folder}' was begun; "
@@ -119,13 +119,19 @@ class Store:
         """
         try:
             found: dict[str, Any] = json.loads((self.folder / "study.json").read_text(encoding="utf-8"))
-        except OSError:
+        except FileNotFoundError:
             raise StudyError(f"'{self.folder}' is not a result folder of a sweep: it has no study.json") from None
+        except OSError as error:
+            raise StudyError(f"study.json in '{self.folder}' cannot be read: {error.strerror}") from None
         except ValueError as error:
             raise StudyError(f"study.json in '{self.folder}' is damaged: {error}") from None
         if not isinstance(found, dict) or not {"format", "model", "digest", "study"} <= found.keys():
             raise StudyError(f"study.json in '{self.folder}' is damaged: it does not say what the results are of")
-        if digest_of(found["study"]) != found["digest"]:
+        try:
+            sound = digest_of(found["study"]) == found["digest"]
+        except (KeyError, TypeError, AttributeError):
+            sound = False
+        if not sound:
             raise StudyError(f"study.json in '{self.folder}' is damaged: it was changed after the results were begun")
         return found
 
@@ -144,11 +150,21 @@ class Store:
         output.write(self.failures / f"{unit.name}.json", (json.dumps(content, indent=2) + "\n").encode())
 
     def finished(self) -> dict[Unit, Path]:
-        """The units that have a result, with their files, in order."""
+        """The units that have a result, with their files, in order.
+
+        Raises:
+            StudyError: if the folder of the results cannot be read.
+        """
         found = {}
-        for file in self.points.glob("*.parquet"):
-            if name := RESULT.fullmatch(file.name):
-                found[Unit(*map(int, name.groups()))] = file
+        try:
+            names = [file.name for file in self.points.iterdir()]
+        except FileNotFoundError:
+            names = []
+        except OSError as error:
+            raise StudyError(f"'{self.points}' cannot be read: {error.strerror}") from None
+        for name in names:
+            if parts := RESULT.fullmatch(name):
+                found[Unit(*map(int, parts.groups()))] = self.points / name
         return dict(sorted(found.items()))
 
     def failed(self) -> dict[Unit, dict[str, Any]]:
@@ -157,7 +173,8 @@ class Store:
         for file in self.failures.glob("[0-9]*.json"):
             with contextlib.suppress(ValueError, KeyError, TypeError):  # a damaged note is no note: the unit runs again
                 content = json.loads(file.read_text(encoding="utf-8"))
-                found[Unit(content["point"], content["first"], content["end"])] = content
+                unit = Unit(int(content["point"]), int(content["first"]), int(content["end"]))
+                found[unit] = content | {"what": str(content["what"])}
         return dict(sorted(found.items()))
 
     def forget_failures(self, of: Callable[[int], bool]) -> None:
@@ -167,13 +184,31 @@ class Store:
                 (self.failures / f"{unit.name}.json").unlink(missing_ok=True)
 
     def damaged(self) -> list[Path]:
-        """The result files whose bytes are not those that were written."""
-        return [file for file in self.finished().values() if not _vouched_for(file, file.read_bytes())]
+        """The result files that are not what was written: other bytes, or the results of another point or replicate.
+
+        Raises:
+            StudyError: if a file may not be read.
+        """
+        return [file for unit, file in self.finished().items() if not _is_result_of(unit, file)]
 
 
 def _vouched_for(file: Path, content: bytes) -> bool:
     """Whether these are the bytes that the name of a result file stands for."""
     return _digest(content) == file.name.split(".")[1]
+
+
+def _is_result_of(unit: Unit, file: Path) -> bool:
+    """Whether a file holds the results that its name says."""
+    try:
+        content = file.read_bytes()
+    except PermissionError as error:
+        raise StudyError(f"'{file}' cannot be read: {error.strerror}") from None
+    except OSError:  # a folder, a link that leads nowhere
+        return False
+    if not _vouched_for(file, content):
+        return False
+    keys = pq.read_table(pa.BufferReader(content), columns=["point", "replicate"]).to_pydict()
+    return set(keys["point"]) == {unit.point} and set(keys["replicate"]) == set(range(unit.first, unit.end))
 
 
 def _content(file: Path) -> pa.BufferReader:
@@ -182,9 +217,13 @@ def _content(file: Path) -> pa.BufferReader:
     Raises:
         StudyError: if they are not those that were written.
     """
-    content = file.read_bytes()
+    verify = f"`mutualaid results --verify {file.parents[1]}` queues it again"
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise StudyError(f"'{file}' cannot be read ({error.strerror}); {verify}") from None
     if not _vouched_for(file, content):
-        raise StudyError(f"'{file}' is damaged; `mutualaid results --verify` queues it again")
+        raise StudyError(f"'{file}' is damaged; {verify}")
     return pa.BufferReader(content)
 
 

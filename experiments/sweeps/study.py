@@ -1,5 +1,6 @@
 """A study: one question, what is expected of the answer, and the runs that give it. One TOML file, or one object."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -155,9 +156,13 @@ class Study:
         return digest_of(self.content())
 
 
+UNDECISIVE = ("question", "expectation", "scenario")
+
+
 def digest_of(content: Mapping[str, Any]) -> str:
     """The digest of a study from what `Study.content` says of it."""
-    decisive = {key: value for key, value in content.items() if key not in ("question", "expectation")}
+    # What a scenario file is called decides nothing: its values stand in `base`.
+    decisive = {key: value for key, value in content.items() if key not in UNDECISIVE}
     # The order of the varied parameters is that of the points.
     decisive["varied"] = list(content["design"]["parameters"])
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
@@ -172,6 +177,8 @@ def _whole(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
+LONGEST_NAME = 4_096
+"""Characters of a path."""
 KEYS = tuple(key.name for key in fields(Study))
 
 
@@ -184,6 +191,12 @@ def load(name: str | Path) -> Study:
     """
     file = find(str(name), STUDIES, "study", StudyError)
     content = read_toml(file, "study", StudyError)
+    scenario = content.get("scenario")
+    if isinstance(scenario, str) and scenario not in scenarios.named() and len(scenario) < LONGEST_NAME:
+        # A file beside the study, wherever the command is typed.
+        with contextlib.suppress(OSError, ValueError):
+            if (beside := file.parent / scenario).is_file():
+                content["scenario"] = str(beside)
     return from_content(content, str(name))
 
 
