@@ -29,6 +29,14 @@ test: setup lint  ## the quick suite: style, types, layers, tests
 baseline: setup  ## write the baseline of whole histories anew and print what moved
 	$(BIN)/python tests/baseline/baseline.py
 
+test-mutation: setup .venv-mutation/.ready  ## are one-line bugs in agents/ and model/ noticed? (an hour; the same command resumes)
+	.venv-mutation/bin/python tests/mutation/mutate.py
+
+.venv-mutation/.ready: tests/mutation/requirements.txt
+	$(PYTHON) -m venv --clear .venv-mutation
+	.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check -r tests/mutation/requirements.txt
+	@touch $@
+
 test-slow: setup  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
@@ -73,4 +81,4 @@ lock:  ## pin every dependency with hashes (needs uv)
 	  --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.lock
 
 clean:  ## remove everything that a command can make again
-	rm -rf $(VENV) $(BENCH_VENV) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) .venv-mutation out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.claims import LONGEST_LAG, Cases, Docket, lag_distribution
+from model.claims import LONGEST_LAG, Cases, Docket, _pick, lag_distribution
 
 
 def cases(due, people, plan=0, benefit=100_000.0, row=None):
@@ -41,6 +41,21 @@ def test_claims_are_filed_when_due_and_reviewed_in_that_order():
     assert list(done.people) == [10, 5]
     assert list(docket.review(100.0, filed_by=3).people) == [5, 10]
     assert docket.waiting.due.size == 0
+
+
+def test_sampled_claims_of_one_settlement_are_decided_in_the_order_of_their_rows():
+    docket = Docket(seed=1)
+    docket.enter(cases([1, 1, 1], [10, 10, 10]))
+    docket.file(1, 0.0)
+    done = docket.review(15.0, filed_by=1)
+    assert (list(done.row), list(done.people)) == ([0, 1], [10, 5])
+    assert list(docket.review(100.0, filed_by=1).row) == [1, 2]
+
+
+def test_an_outcome_is_picked_by_where_the_draw_falls():
+    chances = np.array([0.25, 0.5, 0.25])
+    draws = (0.0, 0.2499, 0.25, 0.7499, 0.75, 0.9999)
+    assert [_pick(chances, u) for u in draws] == [0, 0, 1, 1, 2, 2]
 
 
 def test_a_claim_is_not_decided_before_its_review_is_over():

@@ -7,7 +7,7 @@ from agents.population import FALL_ILL, FRAILTY_UNIT, MALE, NEVER, SIGNS, SIGNS_
 from model import calendar
 from model.health import KINDS, SEXES, chain_of, health, table
 from model.scenario import Scenario
-from model.synthesis import LAUNCH_MONTH, foretell, synthesize
+from model.synthesis import LAUNCH_MONTH, _log_level, foretell, synthesize
 
 FLAT = Scenario(scale=440, frailty_sd=0.0, mortality_multiplier=0.0, incidence_multiplier=3.0)
 """Some 450,000 people of average frailty."""
@@ -152,6 +152,12 @@ def test_traits_have_the_distributions_asked_for():
     attentive = columns.attention[columns.attention != -32768] / 2048
     assert attentive.size / size == pytest.approx(0.75, abs=5 * 0.5 / np.sqrt(size))
     assert attentive.std() == pytest.approx(scenario.attention_sd, abs=0.01)
+
+
+def test_a_stored_logarithm_stays_within_what_can_be_stored():
+    # In steps of 1/2048; the lowest value of all means never.
+    assert [_log_level(value) for value in (0.0, 1.0, -0.5, 15.9)] == [0, 2048, -1024, 32563]
+    assert [_log_level(value) for value in (-100.0, 100.0)] == [-32767, 32767]
 
 
 def test_fate_is_sorted_by_period_and_row(people):

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from model import memory
+from model.scenario import Scenario
 
 GB = 10**9
 
@@ -72,6 +73,12 @@ def test_a_limit_of_the_process_counts(machine, monkeypatch):
 def test_an_overdrawn_limit_leaves_nothing(machine):
     machine[1](".", GB, 2 * GB)
     assert memory.available() == 0
+
+
+def test_a_row_takes_its_bytes_and_half_a_byte_for_its_events():
+    # 21 bytes of columns and records, 0.5 of events, and 700 MB for everything else.
+    scenario = Scenario(potential_population=198_000_000, scale=2)
+    assert memory.needed(scenario) == 99_000_000 * 215 // 10 + 700_000_000
 
 
 def test_an_allocation_that_fails_is_one_line(tmp_path):

@@ -4,12 +4,42 @@ from datetime import date
 
 import numpy as np
 
+from model.events import EVENTS
 from model.health import ACCIDENT, EARLY_CANCER, OTHER, THYROID
 from model.plans import plans
 from model.scenario import Scenario
 
 HALF_MONTHS = 24
 DAY = date(2020, 7, 1)
+
+
+def test_what_happened_and_when():
+    happened = [(event.day.isoformat(), event.kind) for event in EVENTS]
+    assert happened == [
+        ("2018-11-27", "regulator"),
+        ("2019-03-22", "rule"),
+        ("2019-05-08", "rule"),
+        ("2020-02-01", "covid"),
+        ("2020-05-13", "rule"),
+        ("2020-09-07", "regulator"),
+        ("2020-11-20", "regulator"),
+        ("2020-11-27", "scandal"),
+        ("2021-01-31", "rival"),
+        ("2021-03-24", "rival"),
+        ("2021-03-31", "rival"),
+        ("2021-04-30", "rival"),
+        ("2021-06-08", "rival"),
+        ("2021-12-28", "closing"),
+    ]
+
+
+def test_facts_of_the_plans_that_are_defaults_of_the_scenario():
+    facts = Scenario().values()
+    rules = ("fee_rate", "insurance_fee_rate", "wait_periods", "case_cap", "cancer_case_cap", "yearly_cap")
+    assert [facts[name] for name in rules] == [0.08, 0.10, 6, 0.1, 1.0, 188.0]
+    assert [facts[f"benefit_{kind}"] for kind in ("young", "old", "mild")] == [300_000, 100_000, 50_000]
+    assert facts["credit_gate"]
+    assert facts["closing"]
 
 
 def test_ages_and_first_days():

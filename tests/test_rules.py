@@ -46,6 +46,7 @@ def test_the_logit_is_even_at_the_price_and_follows_the_ratio():
 def test_what_costs_nothing_is_accepted_and_what_is_worth_nothing_is_not():
     assert rules.accepts(0.0, 0.0, 0.5, 0.999)
     assert not rules.accepts(0.0, 1.0, 0.5, 0.001)
+    assert rules.accepts(0.0, -1.0, 0.5, 0.999)
 
 
 def test_an_extreme_ratio_does_not_overflow():
@@ -96,3 +97,6 @@ def test_refusals_and_filing():
     assert not rules.refused(False, 0.6, 0.05, 0.6)
     assert rules.files_claim(True, 0.5, 0.49)
     assert not rules.files_claim(False, 0.5, 0.01)
+    # A draw lies in [0, share) with the probability of the share.
+    assert not rules.files_claim(True, 0.5, 0.5)
+    assert not rules.refused(False, 0.6, 0.05, 0.05)

@@ -60,6 +60,11 @@ def test_a_scenario_is_fixed_and_replace_makes_a_changed_copy():
     assert other.differences() == {"fee_rate": 0.1}
 
 
+@pytest.mark.parametrize("seed", [0, 2**63 - 1, "0", 3.0])
+def test_seeds_that_are_allowed(seed):
+    assert Scenario(rng=seed).seed == int(seed)
+
+
 def test_text_values_are_understood():
     scenario = Scenario(fee_rate="0.05", wait_periods="4", credit_gate="no")
     assert (scenario.fee_rate, scenario.wait_periods, scenario.credit_gate) == (0.05, 4, False)
