@@ -159,9 +159,14 @@ for command in (
 @app.command()
 def theory() -> None:
     """Print textbook spirals beside the same rules simulated."""
-    from experiments.theory import theory_table
+    from experiments.theory import explanations, theory_table
 
-    console().print(theory_table())
+    screen = console()
+    for sentence in explanations():
+        screen.print(sentence)
+    screen.print(
+        PlainTable("Closed forms and the same rules simulated: the worst of each case's numbers", theory_table())
+    )
 
 
 @app.command()

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from rich.table import Table
 
 from agents import luck
 from agents.population import (
@@ -244,20 +244,33 @@ def checks(which: str) -> list[Check]:
     return [check for case in cases for check in RUNS[which](case)]
 
 
-def theory_table() -> Table:
-    """Every closed form, its numbers, and the largest difference to the simulation."""
-    table = Table(title="Closed forms and the same rules simulated", title_justify="left")
-    for name in ("case", "numbers", "largest difference", "allowed", "agree?"):
-        table.add_column(name)
+def explanations() -> list[str]:
+    """What the closed forms have in common, and what each of them is."""
+    common = (
+        "Costs are in units of the highest one. At each step the pool charges the mean cost of those who bought at the "
+        "last price; price and share of people insured are compared step by step, and where they end."
+    )
+    return [common, *(str(run.__doc__) for run in RUNS.values())]
+
+
+def theory_table() -> pd.DataFrame:
+    """Every closed form, how many of its numbers were compared, the largest difference and what is allowed."""
+    lines = []
     for which in RUNS:
         by_case: dict[str, list[Check]] = {}
         for check in checks(which):
             by_case.setdefault(check.case, []).append(check)
         for case, those in by_case.items():
             worst = max(those, key=lambda check: abs(check.simulated - check.closed_form) / check.tolerance)
-            difference = abs(worst.simulated - worst.closed_form)
-            agree = "yes" if all(check.holds for check in those) else "NO"
-            table.add_row(
-                case, str(len(those)), f"{difference:.5f} ({worst.quantity})", f"{worst.tolerance:.5f}", agree
+            lines.append(
+                {
+                    "case": case,
+                    "numbers": len(those),
+                    "worst": worst.quantity,
+                    "closed form": f"{worst.closed_form:.5f}",
+                    "simulated": f"{worst.simulated:.5f}",
+                    "allowed difference": f"{worst.tolerance:.5f}",
+                    "agree?": all(check.holds for check in those),
+                }
             )
-    return table
+    return pd.DataFrame(lines)
