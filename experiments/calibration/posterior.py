@@ -59,18 +59,26 @@ def walk(
     chosen = start[generator.integers(len(start), size=walkers)]
     position = np.clip(chosen + 0.02 * generator.standard_normal(chosen.shape), 0.001, 0.999)
 
+    interrupted = False
+
     def log_probability(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        nonlocal interrupted
         within = ((points > 0) & (points < 1)).all(axis=1)
         value = np.full(len(points), -np.inf)
-        if within.any():
-            distances = model.distances(points[within])
-            value[within] = -sum(misfit(distances - record, model.error) for record in (0.0, *further))
+        try:
+            if within.any():
+                distances = model.distances(points[within])
+                value[within] = -sum(misfit(distances - record, model.error) for record in (0.0, *further))
+        except KeyboardInterrupt:  # emcee would print the whole stack
+            interrupted = True
         return value
 
     moves = [(emcee.moves.DEMove(), 0.7), (emcee.moves.DESnookerMove(), 0.1), (emcee.moves.StretchMove(), 0.2)]
     sampler = emcee.EnsembleSampler(walkers, dimension, log_probability, vectorize=True, moves=moves)
     sampler.random_state = np.random.RandomState(seed).get_state()
-    sampler.run_mcmc(position, steps)
+    for _ in sampler.sample(position, iterations=steps):
+        if interrupted:
+            raise KeyboardInterrupt
     chain = sampler.get_chain(discard=int(BURN_IN * steps), flat=True)
     memory = float(np.mean(sampler.get_autocorr_time(discard=int(BURN_IN * steps), tol=0)))
     walked = {

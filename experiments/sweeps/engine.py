@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -236,20 +237,22 @@ def _cluster(workers: int, scheduler: str | None, dashboard: int | None = None) 
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(settings))
         try:
-            with _ignored_interrupts():
+            with _interrupts_put_off():
                 # Dask runs what it is sent, so it listens to holders of a key that is made for this cluster alone.
-                cluster = LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    host="127.0.0.1",
-                    dashboard_address=f"127.0.0.1:{dashboard or 0}",
-                    scheduler_kwargs={"dashboard": bool(dashboard)},
-                    security=Security.temporary(),
-                    memory_limit=0,
-                    env=threads,
-                    silence_logs=logging.CRITICAL,
+                cluster = stack.enter_context(
+                    LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        host="127.0.0.1",
+                        dashboard_address=f"127.0.0.1:{dashboard or 0}",
+                        scheduler_kwargs={"dashboard": bool(dashboard)},
+                        security=Security.temporary(),
+                        memory_limit=0,
+                        env=threads,
+                        silence_logs=logging.CRITICAL,
+                    )
                 )
-            client = Client(stack.enter_context(cluster))
+            client = Client(cluster)
         except (RuntimeError, OSError) as error:
             raise StudyError(f"workers = {workers} could not be started: {error}") from None
         yield stack.enter_context(client)
@@ -276,16 +279,26 @@ def _losing(client: Any, folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ignored_interrupts() -> Iterator[None]:
-    """Start processes that leave Ctrl-C to this one, which then ends them in order."""
+def _interrupts_put_off() -> Iterator[None]:
+    """Start processes that leave Ctrl-C to this one, which then ends them in order.
+
+    Threads and processes inherit that the signal is blocked. Pressed meanwhile, it is heard at the end of the block,
+    whatever it ends with.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource_tracker.ensure_running()  # which else would unblock the signal when the first process starts
+    heard = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: heard.set())
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, before)
+        if heard.is_set():
+            raise KeyboardInterrupt
 
 
 def _run_all(

@@ -48,3 +48,18 @@ def test_what_the_emulator_cannot_foresee_widens_the_interval():
     sample, _ = walk(unsure, START, 2_000, 1, steps=6_000)
     half = stats.t.ppf(0.95, FREEDOM) * np.hypot(1 / WITHIN, 1.0) / STEEP
     assert np.quantile(sample[:, 0], [0.05, 0.95]) == pytest.approx([0.4 - half, 0.4 + half], abs=0.03)
+
+
+def test_an_interruption_ends_the_walk_without_a_stack(capfd):
+    class Interrupted(Line):
+        calls = 0
+
+        def distances(self, points):
+            self.calls += 1
+            if self.calls == 50:
+                raise KeyboardInterrupt
+            return super().distances(points)
+
+    with pytest.raises(KeyboardInterrupt):
+        walk(Interrupted(), START, 100, 1, steps=1_000)
+    assert capfd.readouterr() == ("", "")

@@ -174,3 +174,16 @@ def test_a_cluster_that_goes_away_is_one_line_and_its_results_stay(tmp_path):
     assert f"error: scheduler = '{address}' went away; what it had finished is in" in said
     assert 0 < Results(tmp_path / "out").runs < 60
     assert not Store(tmp_path / "out").damaged()
+
+
+def test_ctrl_c_while_the_workers_start_is_heard(tmp_path):
+    file = written(tmp_path, STUDY_OF_60_RUNS)
+    running = start(file, tmp_path / "out", "--workers", "2")
+    while running.poll() is None and not workers_of(running):
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGINT)
+    said, _ = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    assert Results(tmp_path / "out").runs < 60
