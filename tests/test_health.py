@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.population import FALL_ILL, FRAILTY_UNIT, MALE, NEVER, SIGNS, SIGNS_APPEAR, SIGNS_PASS
+from agents.population import DIE, FALL_ILL, FRAILTY_UNIT, MALE, NEVER, SIGNS, SIGNS_APPEAR, SIGNS_PASS
 from model import calendar
 from model.health import KINDS, SEXES, chain_of, health, table
 from model.scenario import Scenario
@@ -158,6 +158,20 @@ def test_a_stored_logarithm_stays_within_what_can_be_stored():
     # In steps of 1/2048; the lowest value of all means never.
     assert [_log_level(value) for value in (0.0, 1.0, -0.5, 15.9)] == [0, 2048, -1024, 32563]
     assert [_log_level(value) for value in (-100.0, 100.0)] == [-32767, 32767]
+
+
+@pytest.mark.parametrize(("column", "event"), [("illness", FALL_ILL), ("death", DIE), ("signs", SIGNS_APPEAR)])
+def test_the_columns_of_fate_are_the_periods_of_its_events(column, event):
+    people = synthesize(Scenario(scale=20_000, mortality_multiplier=10.0, incidence_multiplier=10.0, signs_months=4.0))
+    fate = people.fate
+    when = np.repeat(np.arange(calendar.PERIODS), np.diff(fate.start))
+    first = np.full(len(people), NEVER)
+    those = fate.event == event
+    np.minimum.at(first, fate.row[those], when[those])
+    if event == SIGNS_APPEAR:  # those who have signs from the launch on are told apart by period 0
+        first[(people.columns.status & SIGNS) != 0] = 0
+    assert those.sum() > 10
+    np.testing.assert_array_equal(getattr(people.columns, column), first)
 
 
 def test_fate_is_sorted_by_period_and_row(people):

@@ -65,6 +65,12 @@ def test_seeds_that_are_allowed(seed):
     assert Scenario(rng=seed).seed == int(seed)
 
 
+def test_a_hundred_rows_are_enough():
+    assert Scenario(potential_population=100_000, scale=1_000).rows == 100
+    with pytest.raises(ScenarioError, match="leaves 99 rows"):
+        Scenario(potential_population=99_400, scale=1_000)
+
+
 def test_text_values_are_understood():
     scenario = Scenario(fee_rate="0.05", wait_periods="4", credit_gate="no")
     assert (scenario.fee_rate, scenario.wait_periods, scenario.credit_gate) == (0.05, 4, False)
