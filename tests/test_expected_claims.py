@@ -1,6 +1,7 @@
 """Settling expected claims: the same mean as the sampled cases, with less noise."""
 
 import numpy as np
+import pytest
 
 from model.model import MutualAidModel
 from model.scenario import Scenario
@@ -17,6 +18,7 @@ STILL = {
 SEEDS = range(1, 9)
 
 
+@pytest.mark.slow
 def test_expected_claims_have_the_mean_of_the_sampled_ones():
     # The difference of each seed has mean 0; a t statistic of 7 with 7 degrees of freedom: error rate 2e-4 a plan,
     # for claims and for aid. The seeds are fixed, so the test passes or fails for ever.
@@ -47,6 +49,7 @@ def test_expected_claims_leave_each_persons_own_decisions_alone():
     np.testing.assert_array_equal(runs[0].population.columns.illness, runs[1].population.columns.illness)
 
 
+@pytest.mark.slow
 def test_expected_claims_are_less_noisy():
     def spread(expected: bool) -> float:
         shares = [

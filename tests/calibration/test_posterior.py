@@ -33,6 +33,7 @@ def test_the_walk_finds_the_interval_of_what_the_record_tells_and_the_prior_of_w
     assert walked["independent_draws"] > 500
 
 
+@pytest.mark.slow
 def test_a_second_record_moves_and_narrows_the_interval():
     """Records at 0.4 and, two half bands up, at 0.5: in the middle between them, and narrower than either alone."""
     alone, _ = walk(Line(), START, 2_000, 1, steps=6_000)
@@ -42,6 +43,7 @@ def test_a_second_record_moves_and_narrows_the_interval():
     assert width[1] < width[0]
 
 
+@pytest.mark.slow
 def test_what_the_emulator_cannot_foresee_widens_the_interval():
     unsure = Line()
     unsure.error = np.full(1, 1.0)

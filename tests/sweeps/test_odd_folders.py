@@ -149,11 +149,8 @@ def test_a_picture_of_another_kind_is_refused(copy, monkeypatch, capsys, tmp_pat
     assert "allowed: a name that ends with .png, .svg or .pdf" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "question",
-    ["does [/b] matter?", "what does a year cost [yuan/year]?", "a bill of $30_{ or $50", "贵吗？", 400 * "long "],
-)
-def test_a_question_is_text(tmp_path, question, address, monkeypatch, capsys):
+def test_a_question_is_text(tmp_path, address, monkeypatch, capsys):
+    question = "does [/b] matter? What does a year cost [yuan/year], $30_{ or $50? 贵吗？" + 200 * " and so on"
     folder, table, picture = tmp_path / "out", tmp_path / "x.csv", tmp_path / "x.png"
     short = quick(question=question, replicates=1, parameters={"expected_claims": True, "periods": 12})
     assert sweep(short, folder, scheduler=address) == 0

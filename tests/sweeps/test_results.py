@@ -171,14 +171,14 @@ class TestReplicates:
             design=Design("list", {"fee_rate": [0.08]}),
             replicates="auto",
             tolerance=0.02,
-            most_replicates=30,
+            most_replicates=12,
             scale=200_000,
         )
         assert sweep(asked, tmp_path, scheduler=address) == 0
         found = Results(tmp_path)
         verdicts = found.verdicts
         assert found.runs > study.FIRST_REPLICATES
-        assert verdicts["enough"].all() or found.runs == 30
+        assert verdicts["enough"].all() or found.runs == 12
         assert found.summaries["replicate"].to_list() == list(range(found.runs))
         assert not found.missing
         before, first = found.digest(), next(iter(found.finished.values()))

@@ -49,6 +49,7 @@ def answer(host, port, path):
         connection.close()
 
 
+@pytest.mark.slow
 def test_the_dashboard_answers_where_it_was_asked_to_and_on_loopback_alone(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -75,6 +75,7 @@ class TestSensitivity:
         with pytest.raises(StudyError, match=r"kind = 'grid' in \[design\] has no ranges"):
             sensitivity.designs(quick())
 
+    @pytest.mark.slow
     def test_the_command_samples_thrice_and_writes_its_results(self, address, tmp_path, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)
         file = written(

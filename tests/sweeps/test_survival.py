@@ -65,7 +65,7 @@ def workers_of(process):
     return found
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_sweep_that_is_interrupted_or_killed_can_be_resumed(how, address, tmp_path):
     shorter = {"[0, 2, 4, 6, 8, 10]": "[2, 6]", "[parameters]": "[parameters]\nperiods = 30"}
     text = STUDY_OF_60_RUNS
