@@ -26,6 +26,10 @@ reproduce: setup  ## simulate the history and print it beside the record
 test: setup lint  ## the quick suite: style, types, layers, tests
 	$(BIN)/python -m pytest
 
+$(VENV)/.ready-slow: $(READY) tests/requirements-slow.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements-slow.txt
+	@touch $@
+
 baseline: setup  ## write the baseline of whole histories anew and print what moved
 	$(BIN)/python tests/baseline/baseline.py
 
@@ -37,7 +41,7 @@ test-mutation: setup .venv-mutation/.ready  ## are one-line bugs in agents/ and 
 	.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check -r tests/mutation/requirements.txt
 	@touch $@
 
-test-slow: setup  ## the tests that take minutes
+test-slow: setup $(VENV)/.ready-slow  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
 test-browser: setup  ## the page in a real browser (Debian: chromium, chromium-driver)

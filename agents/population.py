@@ -5,7 +5,7 @@ the row number is the person.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,10 +152,16 @@ class Population:
 
     def copy(self) -> "Population":
         """The same people with columns of their own; what is fated for them is never written to, and shared."""
-        columns = empty_columns(len(self))
-        for name in COLUMNS:
-            getattr(columns, name)[:] = getattr(self.columns, name)
-        return Population(columns, self.fate, self.scale)
+        return _with_columns(self.columns, self.fate, self.scale)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Population":
+        """A copy whose columns lie in memory as these do: for another layout everything would be compiled again."""
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle column by column, and lay them out as here when they are read."""
+        columns = Columns._make(np.ascontiguousarray(getattr(self.columns, name)) for name in COLUMNS)
+        return _with_columns, (columns, self.fate, self.scale)
 
     def joined_by(self, period: int, place: int) -> int:
         """Number of rows in this plan's place who last joined in this period or before."""
@@ -172,6 +178,14 @@ def empty_columns(rows: int) -> Columns:
     return Columns._make(
         np.empty(rows, dtype=column.dtype) if name in SCANNED else records[name] for name, column in COLUMNS.items()
     )
+
+
+def _with_columns(columns: Columns, fate: Fate, scale: float) -> Population:
+    """A population with copies of these columns."""
+    made = empty_columns(columns.status.size)
+    for name in COLUMNS:
+        getattr(made, name)[:] = getattr(columns, name)
+    return Population(made, fate, scale)
 
 
 @compiled

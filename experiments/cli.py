@@ -84,6 +84,9 @@ def reproduce(
     seed: SeedOption = None,
     set_: SetOption = None,
     out: OutOption = Path("out/reproduce"),
+    record: Annotated[
+        Path | None, typer.Option("--targets", help="Another record, in the format of experiments/data/targets.csv.")
+    ] = None,
     bands: Annotated[bool, typer.Option("--bands", help="Also draw medians and bands of the fitted set.")] = False,
 ) -> None:
     """Simulate the history and print it beside the record."""
@@ -95,9 +98,10 @@ def reproduce(
     from model.events import events_of
 
     screen = console()
+    published = targets.load(record or targets.RECORD)
     with OutputFolder(out, RUN_FILES) as folder:
         run = _simulate(chosen)
-        compared = targets.compare(run.history, targets.load())
+        compared = targets.compare(run.history, published)
         screen.print(PlainTable("The record beside the simulation: headline rows first", record_table(compared)))
         for line in inside_counts(compared):
             screen.print(line, highlight=False)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from experiments import cli
+from experiments import cli, targets
 from model.measures import MEASURES
 from model.scenario import Scenario
 
@@ -65,6 +65,20 @@ def test_reproduce_prints_the_record_and_writes_its_files(tmp_path):
     assert (
         targets["inside"] == ((targets["low"] <= targets["simulated"]) & (targets["simulated"] <= targets["high"]))
     ).all()
+
+
+def test_a_scenario_is_held_against_a_record_of_its_own(typed):
+    contested = targets.RECORD.with_name("targets_contested.csv")
+    code, out, _ = typed("reproduce", *SMALL, "--scenario", "guancha", "--targets", str(contested), "--out", "here")
+    assert code == 0
+    compared = pd.read_csv("here/targets.csv")
+    assert compared["id"].str.startswith("guancha_").all()
+    assert compared["simulated"].notna().all()
+    assert "guancha_share_2020" in out
+    code, _, err = typed("reproduce", *SMALL, "--targets", "nowhere.csv", "--out", "there")
+    assert code == 2
+    assert "targets = 'nowhere.csv' cannot be read" in err
+    assert not Path("there").exists()
 
 
 def test_run_is_the_same_without_the_record(tmp_path):

@@ -1,5 +1,8 @@
 """People made elsewhere and handed to a model."""
 
+import copy
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,11 +28,22 @@ def test_two_models_on_the_same_people_do_not_meet(driver):
 
 def test_a_copy_is_of_its_own():
     people = synthesize(SMALL)
-    copy = people.copy()
-    for name, theirs, mine in zip(people.columns._fields, people.columns, copy.columns, strict=True):
+    again = people.copy()
+    for name, theirs, mine in zip(people.columns._fields, people.columns, again.columns, strict=True):
         np.testing.assert_array_equal(theirs, mine, err_msg=name)
         assert not np.shares_memory(theirs, mine)
-    assert (len(copy), copy.scale, copy.periods) == (len(people), people.scale, 12)
+    assert (len(again), again.scale, again.periods) == (len(people), people.scale, 12)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda people: pickle.loads(pickle.dumps(people))])
+def test_copies_lie_in_memory_as_the_original_does(copied):
+    people = synthesize(SMALL)
+    again = copied(people)
+    for name, theirs, mine in zip(people.columns._fields, people.columns, again.columns, strict=True):
+        np.testing.assert_array_equal(theirs, mine, err_msg=name)
+        assert theirs.strides == mine.strides, name
+    np.testing.assert_array_equal(again.fate.row, people.fate.row)
+    assert again.scale == people.scale
 
 
 @pytest.mark.parametrize(
