@@ -16,6 +16,8 @@ from experiments.sweeps.summaries import SUMMARIES
 from model.scenario import PARAMETERS
 
 MOST_COLUMNS = 5
+LETTERS_PER_INCH = 13
+"""Of small print: where a caption is wrapped."""
 SHORT = {
     "peak_members": "most members\n(million)",
     "fall_2021": "fall of 2021\n(%)",
@@ -60,7 +62,8 @@ def study_figure(results: Results, baseline: int | None = None) -> Figure:
         for axis in axes[-1]:
             axis.set_xlabel(f"{names[0]} ({PARAMETERS[names[0]].unit})", fontsize=8)
     band = f"paired difference from {results.named(reference)}, around the mean" if len(apart) else "mean"
-    figure.supxlabel(f"Lines: means over the replicates. Bands: 95 % intervals of the {band}.", fontsize=8)
+    caption = f"Lines: means over the replicates. Bands: 95 % intervals of the {band}."
+    figure.supxlabel(textwrap.fill(caption, round(LETTERS_PER_INCH * figure.get_figwidth())), fontsize=8)
     return figure
 
 

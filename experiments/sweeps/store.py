@@ -23,8 +23,9 @@ from experiments import output
 from experiments.output import writing
 from experiments.sweeps.design import StudyError
 from experiments.sweeps.study import UNDECISIVE, Study, digest_of
+from model.files import shown
 
-FORMAT = 1
+FORMAT = 2
 DIGITS = 16
 RESULT = re.compile(r"(\d+)-(\d+)-(\d+)\.[0-9a-f]{16}\.parquet")
 """Point, first and last replicate + 1, digest."""
@@ -97,7 +98,7 @@ class Store:
             if not os.access(self.points, os.W_OK):
                 raise PermissionError(13, "Permission denied")
         found = self.made_with()
-        if found["model"] != made_with["model"] or found["format"] != FORMAT:
+        if found["model"] != made_with["model"]:
             raise StudyError(
                 f"model = {made_with['model']} differs from {found['model']}, with which '{self.folder}' "
                 "was begun; allowed: the same version, or another folder (finished runs are kept)"
@@ -127,6 +128,11 @@ class Store:
             raise StudyError(f"study.json in '{self.folder}' is damaged: {error}") from None
         if not isinstance(found, dict) or not {"format", "model", "digest", "study"} <= found.keys():
             raise StudyError(f"study.json in '{self.folder}' is damaged: it does not say what the results are of")
+        if found["format"] != FORMAT:
+            raise StudyError(
+                f"format = {shown(found['format'])} of '{self.folder}' is another version's, and here it is {FORMAT}; "
+                "allowed: that version, or another folder (its results are kept)"
+            )
         try:
             sound = digest_of(found["study"]) == found["digest"]
         except (KeyError, TypeError, AttributeError):

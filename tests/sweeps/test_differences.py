@@ -124,4 +124,4 @@ def test_without_common_random_numbers_nothing_is_paired(swept, tmp_path):
 
 def test_the_picture_says_what_its_bands_are(swept):
     figure = study_figure(Results(swept))
-    assert "paired difference from fee_rate = 0.08" in figure.get_supxlabel()
+    assert "paired difference from fee_rate = 0.08" in " ".join(figure.get_supxlabel().split())

@@ -106,6 +106,15 @@ def test_a_study_that_says_nothing_is_damaged(copy, content):
         Results(copy)
 
 
+def test_a_folder_of_another_version_says_so(copy, monkeypatch, capsys):
+    made = json.loads((copy / "study.json").read_text(encoding="utf-8"))
+    (copy / "study.json").write_text(json.dumps(made | {"format": 1}), encoding="utf-8")
+    assert typed(monkeypatch, "results", str(copy)) == 2
+    err = capsys.readouterr().err
+    assert "format = 1 of" in err
+    assert err.count("\n") == 1
+
+
 def test_a_study_that_may_not_be_read_is_not_a_missing_one(copy, monkeypatch):
     def closed(*_args, **_kwargs):
         raise PermissionError(13, "Permission denied")
