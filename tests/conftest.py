@@ -1,10 +1,12 @@
 """What the tests share: small scenarios and histories that are simulated once."""
 
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from experiments import cli
 from model.model import MutualAidModel
 from model.scenario import Scenario
 
@@ -32,3 +34,18 @@ def small_model() -> MutualAidModel:
 def small_history(small_model: MutualAidModel) -> "pd.DataFrame":
     """Its history."""
     return small_model.history
+
+
+@pytest.fixture
+def typed(capsys, monkeypatch, tmp_path):
+    """Type the command inside this process: exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mutualaid", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(stopped.value.code or 0), out, err
+
+    return run

@@ -24,21 +24,6 @@ def mutualaid(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def typed(capsys, monkeypatch, tmp_path):
-    """Type the command inside this process: exit code, output, errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mutualaid", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(stopped.value.code or 0), out, err
-
-    return run
-
-
 def test_reproduce_prints_the_record_and_writes_its_files(tmp_path):
     done = mutualaid("reproduce", *SMALL, "--seed", "3", "--out", "results", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -3,13 +3,12 @@
 import errno
 import json
 import os
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from experiments import cli, figures
+from experiments import figures
 from experiments.output import OutputError, OutputFolder
 from model import calendar
 from model.events import events_of
@@ -17,21 +16,6 @@ from model.model import MutualAidModel
 from model.scenario import Scenario, load
 
 TINY = ("--scale", "500000")
-
-
-@pytest.fixture
-def typed(capsys, monkeypatch, tmp_path):
-    """Type the command inside this process: exit code, output, errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mutualaid", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(stopped.value.code or 0), out, err
-
-    return run
 
 
 def test_a_picture_of_an_earlier_run_goes_with_its_numbers(typed, tmp_path):

@@ -1,19 +1,8 @@
 """Mistakes on the command line itself: one line, exit code 2."""
 
-import sys
 from importlib.metadata import version
 
 import pytest
-
-from experiments import cli
-
-
-def typed(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["mutualaid", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    out, err = capsys.readouterr()
-    return int(stopped.value.code or 0), out, err
 
 
 @pytest.mark.parametrize(
@@ -35,8 +24,8 @@ def typed(monkeypatch, capsys, *arguments):
         (("sweep", 300 * "a"), "study = 'aaa"),
     ],
 )
-def test_a_mistake_is_one_line(monkeypatch, capsys, arguments, words):
-    code, out, err = typed(monkeypatch, capsys, *arguments)
+def test_a_mistake_is_one_line(typed, arguments, words):
+    code, out, err = typed(*arguments)
     assert code == 2
     assert out == ""
     assert err.startswith("error: ")
@@ -45,12 +34,12 @@ def test_a_mistake_is_one_line(monkeypatch, capsys, arguments, words):
     assert len(err) < 500
 
 
-def test_the_version_is_told(monkeypatch, capsys):
-    assert typed(monkeypatch, capsys, "--version")[:2] == (0, f"mutualaid {version('mutualaid')}\n")
+def test_the_version_is_told(typed):
+    assert typed("--version")[:2] == (0, f"mutualaid {version('mutualaid')}\n")
 
 
-def test_no_command_shows_the_help(monkeypatch, capsys):
-    code, out, err = typed(monkeypatch, capsys)
+def test_no_command_shows_the_help(typed):
+    code, out, err = typed()
     assert code == 2
     assert "Commands:" in out + err
     assert "error:" not in err
