@@ -6,8 +6,10 @@ every file of the project that it imports: an edit recompiles what depends on it
 """
 
 import ast
+import contextlib
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -61,14 +63,33 @@ def sources_of(file: Path) -> list[Path]:
 
 
 @cache
+def cache_root() -> Path:
+    """Where compiled code is kept: in the user's cache or, without a home to write to, with temporary files.
+
+    Raises:
+        PermissionError: if the folder for temporary files has one of this name that is another user's. Compiled code is
+            executed, so it is read from nobody else.
+    """
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mutualaid" / "compiled"
+    with contextlib.suppress(OSError):
+        usual.mkdir(parents=True, exist_ok=True)
+        if os.access(usual, os.W_OK):
+            return usual
+    own = Path(tempfile.gettempdir()) / f"mutualaid-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    if own.stat().st_uid != os.getuid():
+        raise PermissionError(f"{own} is another user's; set XDG_CACHE_HOME to a folder of your own")
+    return own
+
+
+@cache
 def _cache_folder(file: Path) -> str:
     """Where the compiled functions of a file are kept."""
     digest = hashlib.sha256()
     for source in sources_of(file):
         digest.update(source.read_bytes())
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     interfaces = "" if PRIVATE_INTERFACES else "public-"
-    return str(root / "mutualaid" / "compiled" / f"{file.stem}-{interfaces}{digest.hexdigest()[:16]}")
+    return str(cache_root() / f"{file.stem}-{interfaces}{digest.hexdigest()[:16]}")
 
 
 def _njit[F: Callable[..., object]](function: F, **options: Any) -> F:

@@ -127,7 +127,8 @@ def health(scenario: Scenario) -> Health:
         prevalence=prevalence,
         # The table counts all who are not ill; those with signs are not there to leave.
         leaving=leaving * (1 + prevalence),
-        blue=out_of_the_blue / leaving,
+        # Where nobody falls ill nobody leaves, and the share does not matter.
+        blue=np.divide(out_of_the_blue, leaving, out=np.ones_like(leaving), where=leaving > 0),
         signs_exit=signs_exit,
         true_alarm=scenario.true_alarm_share,
     )

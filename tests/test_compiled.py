@@ -26,6 +26,36 @@ def test_the_version_of_the_model_counts_every_file():
     assert len(compiled.version_of_sources()) == 16
 
 
+@pytest.fixture
+def no_cache():
+    compiled.cache_root.cache_clear()
+    yield
+    compiled.cache_root.cache_clear()
+
+
+@pytest.mark.usefixtures("no_cache")
+def test_compiled_code_is_kept_in_the_users_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert compiled.cache_root() == tmp_path / "mutualaid" / "compiled"
+
+
+@pytest.mark.usefixtures("no_cache")
+def test_without_a_home_to_write_to_it_is_kept_with_temporary_files(tmp_path, monkeypatch):
+    (tmp_path / "home").write_text("no folder", encoding="utf-8")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "tmp"))
+    root = compiled.cache_root()
+    assert root == tmp_path / "tmp" / f"mutualaid-{os.getuid()}"
+    assert root.stat().st_mode & 0o777 == 0o700
+    compiled.cache_root.cache_clear()
+    # Compiled code of another user is never loaded.
+    monkeypatch.setattr("os.getuid", lambda: os.geteuid() + 1)
+    (tmp_path / "tmp" / f"mutualaid-{os.geteuid() + 1}").mkdir()
+    with pytest.raises(PermissionError, match="is another user's"):
+        compiled.cache_root()
+
+
 @pytest.mark.slow
 def test_the_model_is_the_same_without_private_interfaces_of_numba(tmp_path):
     """The worked cases, laws and drivers once more, compiled by what Numba promises to keep, and the same history."""

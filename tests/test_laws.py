@@ -215,6 +215,12 @@ def test_knowledge_that_does_not_count_selects_nobody(blind):
     assert len(blind) == 1 or abs(difference) < 5 * error + 0.005
 
 
+def test_without_illness_cover_is_worth_nothing_and_nobody_joins():
+    history = run(incidence_multiplier=0.0)
+    assert history[["ill", "claims_filed", "share_yuan", "aid_yuan", "joined"]].to_numpy().sum() == 0
+    assert history["considered"].sum() > 0
+
+
 def test_equal_risks_leave_nothing_to_select():
     model = MutualAidModel(Scenario(**(BLIND | {"information": 1.0, "frailty_sd": 0.0})))
     model.run()
