@@ -35,6 +35,19 @@ MOST_TOGETHER = 20
 SIGHT = (0, 1, 4, 15)
 """Seconds to wait, one after the other, until a shared file system shows what a worker has written."""
 SHARE_OF_MEMORY = 0.9
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": KILLS - 1,
+    "distributed.worker.memory.terminate": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.target": False,
+    # Its sampling of the stack, every ten milliseconds, takes a third of a run's time.
+    "distributed.worker.profile.enabled": False,
+    "distributed.comm.timeouts.connect": "60s",
+    # No page of a scheduler or worker tells anything, unless the dashboard was asked for.
+    "distributed.worker.http.routes": [],
+}
+"""How Dask is set up for runs that take a second and write their own results."""
 
 
 @dataclass(frozen=True)
@@ -209,18 +222,7 @@ def _cluster(workers: int, scheduler: str | None, dashboard: int | None = None) 
     import dask
     from distributed import Client, LocalCluster, Security
 
-    settings = {
-        "distributed.scheduler.allowed-failures": KILLS - 1,
-        "distributed.worker.memory.terminate": False,
-        "distributed.worker.memory.pause": False,
-        "distributed.worker.memory.spill": False,
-        "distributed.worker.memory.target": False,
-        # Its sampling of the stack, every ten milliseconds, takes a third of a run's time.
-        "distributed.worker.profile.enabled": False,
-        "distributed.comm.timeouts.connect": "60s",
-        # No page of a scheduler or worker tells anything, unless the dashboard was asked for.
-        "distributed.worker.http.routes": [],
-    }
+    settings = dict(SETTINGS)
     if not dashboard:
         settings["distributed.scheduler.http.routes"] = []
     for name in ("distributed", "distributed.client"):

@@ -15,9 +15,8 @@ from experiments.sweeps.engine import sweep
 def cluster():
     """A Dask cluster of two workers, to which sweeps connect by its address, without a key."""
     options = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
-    settings = {"distributed.scheduler.allowed-failures": engine.KILLS - 1}
     with (
-        dask.config.set(settings),
+        dask.config.set(engine.SETTINGS),
         LocalCluster(n_workers=2, env={"NUMBA_NUM_THREADS": "1"}, silence_logs=logging.CRITICAL, **options) as cluster,
         Client(cluster) as client,
     ):
