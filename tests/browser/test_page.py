@@ -160,7 +160,7 @@ def test_step_play_and_reset(server: Server, browser: WebDriver, tmp_path: Path)
     _press(browser, "Step")
     _wait_for(browser, "(1 of 79)")
     assert _plots(browser) == TILES
-    assert "220,000 simulated people" in _text(browser)
+    assert "198,100 simulated people" in _text(browser)
 
     seed = browser.find_element(By.CSS_SELECTOR, "input[type=text]")
     seed.send_keys("x", Keys.TAB)
