@@ -49,3 +49,19 @@ def typed(capsys, monkeypatch, tmp_path):
         return int(stopped.value.code or 0), out, err
 
     return run
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """Press Ctrl-C when a model is about to simulate this period."""
+    step = MutualAidModel.step
+
+    def at(period: int) -> None:
+        def interrupted(model: MutualAidModel) -> None:
+            if model.period == period:
+                raise KeyboardInterrupt
+            step(model)
+
+        monkeypatch.setattr(MutualAidModel, "step", interrupted)
+
+    return at

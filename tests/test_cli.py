@@ -193,17 +193,8 @@ def test_an_unknown_option_is_exit_code_2(typed):
     assert "No such option: --scal" in err
 
 
-def test_an_interruption_keeps_the_periods_done_so_far(typed, tmp_path, monkeypatch):
-    from model.model import MutualAidModel
-
-    step = MutualAidModel.step
-
-    def interrupted(self):
-        if self.period == 10:
-            raise KeyboardInterrupt
-        step(self)
-
-    monkeypatch.setattr(MutualAidModel, "step", interrupted)
+def test_an_interruption_keeps_the_periods_done_so_far(typed, tmp_path, interrupt_at):
+    interrupt_at(10)
     code, out, _ = typed("run", *SMALL, "--out", "results")
     assert code == 130
     assert "interrupted after 10 periods, which are kept" in out

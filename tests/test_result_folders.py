@@ -12,7 +12,6 @@ from experiments import figures
 from experiments.output import OutputError, OutputFolder
 from model import calendar
 from model.events import events_of
-from model.model import MutualAidModel
 from model.scenario import Scenario, load
 
 TINY = ("--scale", "500000")
@@ -26,17 +25,10 @@ def test_a_picture_of_an_earlier_run_goes_with_its_numbers(typed, tmp_path):
     assert sorted(file.name for file in (tmp_path / "here").iterdir()) == ["history.csv", "mine.txt", "run.json"]
 
 
-def test_an_interrupted_run_leaves_a_finished_one_alone(typed, tmp_path, monkeypatch):
+def test_an_interrupted_run_leaves_a_finished_one_alone(typed, tmp_path, interrupt_at):
     typed("run", *TINY, "--out", "here")
     before = (tmp_path / "here" / "history.csv").read_bytes()
-    step = MutualAidModel.step
-
-    def interrupted(self):
-        if self.period == 10:
-            raise KeyboardInterrupt
-        step(self)
-
-    monkeypatch.setattr(MutualAidModel, "step", interrupted)
+    interrupt_at(10)
     code, out, _ = typed("run", *TINY, "--seed", "9", "--out", "here")
     assert code == 130
     assert "interrupted after 10 periods, which are kept" in out
