@@ -70,13 +70,13 @@ def test_nothing_is_lost_when_filings_are_put_off():
     docket = Docket(seed=1)
     docket.enter(cases([1] * 1000, [1] * 1000))
     docket.enter(cases([1], [1000.0], row=-1))
-    filed = docket.file(1, 0.5)
+    filed = docket.file(1, 0.2)
     people = filed.people[filed.row >= 0].sum()
-    assert filed.people[filed.row < 0].sum() == 500
-    assert abs(people - 500) < 5 * np.sqrt(250)  # five standard errors
-    assert docket.diagnosed.people.sum() == pytest.approx(2000 - people - 500)
+    assert filed.people[filed.row < 0].sum() == 800
+    assert abs(people - 800) < 5 * np.sqrt(160)  # five standard errors
+    assert docket.diagnosed.people.sum() == pytest.approx(2000 - people - 800)
     rest = docket.file(2, 0.0)
-    assert rest.people.sum() + people + 500 == 2000
+    assert rest.people.sum() + people + 800 == 2000
 
 
 def test_expected_claims_of_one_period_share_the_capacity_that_is_left():
