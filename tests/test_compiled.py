@@ -61,7 +61,7 @@ def test_the_model_is_the_same_without_private_interfaces_of_numba(tmp_path):
     """The worked cases, laws and drivers once more, compiled by what Numba promises to keep, and the same history."""
     tests = Path(__file__).parent
     environment = os.environ | {"MUTUALAID_PUBLIC_NUMBA": "1", "XDG_CACHE_HOME": str(tmp_path)}
-    suite = ["tests/worked", "tests/test_drivers.py", "tests/test_laws.py", "tests/test_baseline.py"]
+    suite = ["tests/worked", "tests/test_drivers.py", "tests/test_laws.py", "tests/baseline"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *suite],
         cwd=tests.parent,
