@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,17 @@ def fitting(study: Study, workers: int) -> int:
     return min(workers, fit)
 
 
+def _started[T](start: Callable[[], T]) -> T:
+    """What this starts, at the second attempt if need be.
+
+    Dask asserts that its thread is up within ten seconds, which a machine that was suspended for as long can miss.
+    """
+    try:
+        return start()
+    except AssertionError:
+        return start()
+
+
 @contextlib.contextmanager
 def _cluster(workers: int, scheduler: str | None, dashboard: int | None = None) -> Iterator[Any]:
     """A client of the cluster at this address, or of one on this machine that ends with this block."""
@@ -229,7 +241,7 @@ def _cluster(workers: int, scheduler: str | None, dashboard: int | None = None) 
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler:
         try:
-            client = Client(scheduler, timeout="10s")
+            client = _started(lambda: Client(scheduler, timeout="10s"))
         except (OSError, ValueError, TimeoutError) as error:
             raise StudyError(f"scheduler = '{scheduler}' does not answer ({error}); allowed: tcp://host:port") from None
         with client:
@@ -241,20 +253,20 @@ def _cluster(workers: int, scheduler: str | None, dashboard: int | None = None) 
         try:
             with _interrupts_put_off():
                 # Dask runs what it is sent, so it listens to holders of a key that is made for this cluster alone.
-                cluster = stack.enter_context(
-                    LocalCluster(
-                        n_workers=workers,
-                        threads_per_worker=1,
-                        host="127.0.0.1",
-                        dashboard_address=f"127.0.0.1:{dashboard or 0}",
-                        scheduler_kwargs={"dashboard": bool(dashboard)},
-                        security=Security.temporary(),
-                        memory_limit=0,
-                        env=threads,
-                        silence_logs=logging.CRITICAL,
-                    )
+                local = partial(
+                    LocalCluster,
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address=f"127.0.0.1:{dashboard or 0}",
+                    scheduler_kwargs={"dashboard": bool(dashboard)},
+                    security=Security.temporary(),
+                    memory_limit=0,
+                    env=threads,
+                    silence_logs=logging.CRITICAL,
                 )
-            client = Client(cluster)
+                cluster = stack.enter_context(_started(local))
+            client = _started(lambda: Client(cluster))
         except (RuntimeError, OSError) as error:
             raise StudyError(f"workers = {workers} could not be started: {error}") from None
         yield stack.enter_context(client)

@@ -11,6 +11,7 @@ from pathlib import Path
 import mesa
 import numpy as np
 import pytest
+from distributed.utils import LoopRunner
 from small_studies import quick
 
 from experiments import output
@@ -179,6 +180,19 @@ class TestSweeps:
         done, failed = {units[0]: Path(), units[2]: Path(), units[3]: Path()}, {units[4]: {}}
         assert engine.missing(work, done, failed, Shard()) == [units[1], units[5]]
         assert engine.missing(work, done, failed, Shard(2, 2)) == [units[5]]
+
+    def test_a_thread_of_dask_that_is_slow_to_start_is_tried_again(self, address, tmp_path, monkeypatch):
+        runner, attempts = LoopRunner._start_unlocked, []
+
+        def slow(self):
+            attempts.append(self)
+            assert len(attempts) > 1
+            return runner(self)
+
+        monkeypatch.setattr(LoopRunner, "_start_unlocked", slow)
+        one = quick(design=Design("list", {"fee_rate": [0.08]}), replicates=1)
+        assert sweep(one, tmp_path, scheduler=address) == 0
+        assert len(attempts) > 1
 
     def test_results_that_come_into_sight_late_are_waited_for(self, address, tmp_path, monkeypatch):
         one = quick(design=Design("list", {"fee_rate": [0.08]}), replicates=1)
