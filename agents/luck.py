@@ -11,7 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
-from agents.compiled import compiled, compiled_inline
+from agents.compute.compiled import compiled, compiled_inline
 
 STREAMS = (
     "body",  # age, sex, chronic illness, credit score

@@ -1,83 +1,68 @@
 """Member: one row of the population as an ordinary Mesa agent.
 
 For teaching, subclassing, inspection and drawing. It holds nothing but its row number; what it is and knows stands
-in the columns, looked up through the model, so that views of one population never disagree. A model run member by
-member, in any order, equals the crowd bit for bit.
+in the columns, looked up through the model, so that views of one population never disagree. It decides by the same
+functions as the crowd (`agents/decisions.py`): a model run member by member, in any order, equals it bit for bit.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
 import mesa
 import numpy as np
+from numpy.typing import NDArray
 
-from agents import luck, rules
-from agents.crowd import (
-    AGED_OUT,
-    CONSIDERED,
-    DIED,
-    ILL,
-    JOINED,
-    JOINER_RISK,
-    LEAVER_RISK,
-    LEFT_PLAN,
-    NOTICED,
-    RISK_UNIT,
-    TRANSFERRED_IN,
-    TURNED_AWAY,
-    Illness,
-    plan_for,
-)
-from agents.outlook import Outlook
+from agents import decisions, luck, rules
+from agents.context import Behaviour, Context
+from agents.crowd.driver import Illness
 from agents.population import (
-    AWARE,
-    BARRED,
     CHRONIC,
-    CHRONICALLY_ILL,
     CONCEALED,
     DIE,
     FALL_ILL,
     FRAILTY_UNIT,
     GENERAL,
-    LEFT,
-    LOW_CREDIT,
-    MALE,
-    NO_RATE,
-    OUT,
     PLACE_MASK,
     PLACES,
-    SENIORS,
     SIGNS,
     SIGNS_APPEAR,
     SIGNS_PASS,
+    Columns,
     Population,
-    from_log,
 )
-from agents.rolls import count
 
-_SENIORS_PLAN = SENIORS - GENERAL
+
+class World(Protocol):
+    """What a model offers its members."""
+
+    population: Population
+    cohorts: NDArray[np.int64]
+    context: Context
+    behaviour: Behaviour
+    influence: NDArray[np.float32]
+    counts: NDArray[np.int64]
+    diagnosed: list[tuple[int, int, int, bool]]
+    """Row, plan, period of joining and concealment of the members who fall ill in this period."""
 
 
 class Member(mesa.Agent):  # type: ignore[misc]
-    """A potential member. `model` must offer `population`, `rolls`, `outlook`, `tally` and `diagnosed`."""
+    """A potential member, in a model that is a `World`."""
 
-    if TYPE_CHECKING:
-        model: Any
+    model: World
 
-    def __init__(self, model: Any, row: int) -> None:
+    def __init__(self, model: World, row: int) -> None:
         super().__init__(model)
         self.row = row
 
     # What they are.
 
     @property
-    def _population(self) -> Population:
-        population: Population = self.model.population
-        return population
+    def _columns(self) -> Columns:
+        return self.model.population.columns
 
     @property
     def status(self) -> int:
         """Place and flags, as in `agents.population`."""
-        return int(self._population.columns.status[self.row])
+        return int(self._columns.status[self.row])
 
     @property
     def place(self) -> str:
@@ -88,7 +73,7 @@ class Member(mesa.Agent):  # type: ignore[misc]
     def plan(self) -> int:
         """The plan they are in (0 general, 1 seniors, 2 chronic), or -1."""
         place = self.status & PLACE_MASK
-        return place - GENERAL if GENERAL <= place <= CHRONIC else -1
+        return place - GENERAL if GENERAL <= place <= CHRONIC else decisions.NO_PLAN
 
     @property
     def has_signs(self) -> bool:
@@ -98,170 +83,97 @@ class Member(mesa.Agent):  # type: ignore[misc]
     @property
     def frailty(self) -> float:
         """Own risk relative to age and sex."""
-        return float(self._population.columns.frailty[self.row] / FRAILTY_UNIT)
+        return float(self._columns.frailty[self.row] / FRAILTY_UNIT)
 
     @property
     def body(self) -> int:
         """Bits: male, chronically ill, low credit."""
-        return int(self._population.columns.body[self.row])
+        return int(self._columns.body[self.row])
 
-    def age_in_half_months(self, outlook: Outlook) -> int:
+    @property
+    def age_in_half_months(self) -> int:
         """Age this period."""
-        return outlook.half_month - 2 * int(self._population.columns.birth_month[self.row])
+        return self.model.context.half_month - 2 * int(self._columns.birth_month[self.row])
 
     @property
     def age(self) -> float:
         """Age in years this period."""
-        return self.age_in_half_months(self.model.outlook) / 24
+        return self.age_in_half_months / 24
 
-    def own_risk(self, outlook: Outlook) -> float:
+    @property
+    def own_risk(self) -> float:
         """Incidence per person-year given all that is true of them."""
-        well_risk = outlook.well_risk[self.body & MALE, self.age_in_half_months(outlook) // 24]
-        return rules.own_risk(float(well_risk), self.frailty, self.has_signs, outlook.signs_risk)
+        return float(decisions.own_risk(self._columns, self.row, self.model.context))
 
-    def reservation_price(self, plan: int, outlook: Outlook, knowledge: float) -> float:
-        """The most they would pay for a year in this plan, yuan, when this share of what they know counts."""
-        where = plan, self.body & MALE, self.age_in_half_months(outlook) // 24
-        value = rules.perceived_value(
-            float(outlook.fair[where]),
-            float(outlook.fair_signs[where]),
-            self.frailty,
-            self.has_signs,
-            knowledge * outlook.information,
-            knowledge * outlook.signs_weight,
-        )
-        markup = from_log(int(self._population.columns.premium[self.row]))
-        willingness = rules.willingness_to_pay(value, markup, outlook.trust)
-        insurable = not (self.has_signs and knowledge > 0) and not self.body & CHRONICALLY_ILL
-        return rules.reservation_price(willingness, float(outlook.insurer[where]), insurable)
+    def willingness_to_pay(self, plan: int, knowledge: float = 1.0) -> float:
+        """What a year in this plan is worth to them, yuan, when this share of what they know counts."""
+        world = self.model
+        return float(decisions.willingness(self._columns, self.row, plan, world.context, world.behaviour, knowledge))
 
     # What they do.
 
     def decide(self) -> None:
-        """Hear and join, or notice and leave, if the public clock has reached one's own reading."""
-        outlook = self.model.outlook
-        place = self.status & PLACE_MASK
-        if self._population.columns.clock[self.row] <= outlook.readings[place]:
+        """Hear and join, or notice and leave, if the public clock has reached one's own wake-up."""
+        if self._columns.clock[self.row] <= self.model.context.readings[self.status & PLACE_MASK]:
             if self.plan >= 0:
-                self.consider_staying(outlook)
+                self.consider_staying()
             else:
-                self.consider_joining(outlook)
+                self.consider_joining()
 
-    def consider_staying(self, outlook: Outlook) -> None:
+    def consider_staying(self) -> None:
         """Look at the bill, and stay or leave."""
-        plan = self.plan
-        tally = self.model.tally[plan]
-        tally[NOTICED] += 1
-        u = luck.draw(outlook.seed, luck.STAY, self.row, outlook.period)
-        price = float(outlook.price[plan])
-        worth = self.reservation_price(plan, outlook, outlook.exit_knowledge)
-        if rules.accepts(worth, price, outlook.stay_temperature, u):
-            self._set_clock(outlook)
-            return
-        tally[LEFT_PLAN] += 1
-        tally[LEAVER_RISK] += int(self.own_risk(outlook) * RISK_UNIT)
-        self._move(LEFT, outlook)
+        world, columns, row, plan = self.model, self._columns, self.row, self.plan
+        offer = decisions.offer_to_stay(columns, row, plan, world.context, world.behaviour, world.influence)
+        accepted = self._accepts(*offer, world.behaviour.stay_temperature, luck.STAY)
+        patience = decisions.next_patience(row, world.context)
+        decisions.stay_or_leave(columns, row, plan, accepted, patience, world.context, world.cohorts, world.counts)
 
-    def consider_joining(self, outlook: Outlook) -> None:
+    def consider_joining(self) -> None:
         """Hear of the pool, or think of it again, and join or not."""
-        was = self.status & PLACE_MASK
-        plan = plan_for(self.age_in_half_months(outlook), self.body, outlook)
-        if plan < 0 or not outlook.open[plan]:
-            door = AWARE if plan < 0 else BARRED
-            self._move(LEFT if was == LEFT else door, outlook)
-            return
-        tally = self.model.tally[plan]
-        tally[CONSIDERED] += 1
-        price = float(outlook.price[plan]) + outlook.hassle
-        u = luck.draw(outlook.seed, luck.JOIN, self.row, outlook.period)
-        worth = self.reservation_price(plan, outlook, outlook.entry_knowledge)
-        accepted = rules.accepts(worth, price, outlook.join_temperature, u)
-        u = luck.draw(outlook.seed, luck.CONCEAL, self.row, outlook.period)
-        answer = rules.conceals(self.has_signs, outlook.concealment, float(outlook.screening[plan]), u)
-        gated = bool(outlook.gate and plan == 0 and self.body & LOW_CREDIT)
-        where = rules.enrols(GENERAL + plan, gated, accepted, answer)
-        if where == GENERAL + plan:
-            self._move(where, outlook, joined=outlook.period, concealed=answer == 1)
-            tally[JOINED] += 1
-            tally[JOINER_RISK] += int(self.own_risk(outlook) * RISK_UNIT)
-            return
-        if accepted and answer == 2:
-            tally[TURNED_AWAY] += 1
-        self._move(LEFT if was == LEFT and where != BARRED else where, outlook)
+        world, columns, row = self.model, self._columns, self.row
+        plan = decisions.eligible_plan(self.age_in_half_months, self.body, world.context)
+        offer = decisions.offer_to_join(columns, row, plan, world.context, world.behaviour, world.influence)
+        accepted = self._accepts(*offer, world.behaviour.join_temperature, luck.JOIN)
+        patience = decisions.next_patience(row, world.context)
+        decisions.join_or_not(
+            columns, row, plan, accepted, patience, world.context, world.behaviour, world.cohorts, world.counts
+        )
+
+    def age_out(self) -> None:
+        """Become too old for one's plan, and go on in the seniors' plan or not."""
+        world, columns, row = self.model, self._columns, self.row
+        to, accepted = decisions.transfer_plan(columns, row, world.context), False
+        if to >= 0:
+            offer = decisions.offer_to_transfer(columns, row, to, world.context, world.behaviour, world.influence)
+            accepted = decisions.accepts_transfer(row, *offer, world.context, world.behaviour)
+        patience = decisions.next_patience(row, world.context)
+        decisions.transfer_or_age_out(columns, row, to, accepted, patience, world.context, world.cohorts, world.counts)
+
+    def think_again_later(self) -> None:
+        """Leave everything as it is until one next decides, after a time drawn anew."""
+        context = self.model.context
+        decisions.set_wake_up(self._columns, self.row, decisions.next_patience(self.row, context), context)
 
     def meet_fate(self) -> None:
-        """Age and fall ill: what was fated for this period."""
-        outlook = self.model.outlook
-        fate = self._population.fate
-        first, last = fate.start[outlook.period], fate.start[outlook.period + 1]
-        rows = fate.row[first:last]
-        left, right = np.searchsorted(rows, [self.row, self.row + 1])
+        """Age and fall ill: the health events drawn for this period."""
+        world, columns, row = self.model, self._columns, self.row
+        fate, period = world.population.fate, world.context.period
+        first, last = fate.start[period], fate.start[period + 1]
+        left, right = np.searchsorted(fate.row[first:last], [row, row + 1])
         for event in fate.event[first + left : first + right]:
             if event in (SIGNS_APPEAR, SIGNS_PASS):
-                self._move(self.status & PLACE_MASK, outlook, signs=event == SIGNS_APPEAR)
+                decisions.change_signs(columns, row, world.context, world.cohorts)
             elif event in (FALL_ILL, DIE):
-                self._fall(outlook, ill=event == FALL_ILL)
-            elif self.plan in (0, CHRONIC - GENERAL):
-                self._turn_sixty(outlook)
+                case = row, self.plan, int(columns.joined[row]), bool(self.status & CONCEALED)
+                ill = bool(event == FALL_ILL)
+                if decisions.end_membership(columns, row, ill, world.context, world.cohorts, world.counts) and ill:
+                    world.diagnosed.append(case)
+            elif decisions.ages_out(columns, row):
+                self.age_out()
 
-    # How it is written down.
-
-    def _fall(self, outlook: Outlook, *, ill: bool) -> None:
-        plan = self.plan
-        if plan >= 0:
-            self.model.tally[plan][ILL if ill else DIED] += 1
-            if ill:
-                joined = int(self._population.columns.joined[self.row])
-                self.model.diagnosed.append((self.row, plan, joined, bool(self.status & CONCEALED)))
-        self._move(OUT, outlook)
-
-    def _turn_sixty(self, outlook: Outlook) -> None:
-        self.model.tally[self.plan][AGED_OUT] += 1
-        where = AWARE
-        if outlook.open[_SENIORS_PLAN]:
-            u = luck.draw(outlook.seed, luck.JOIN, self.row, outlook.period)
-            worth = self.reservation_price(_SENIORS_PLAN, outlook, outlook.entry_knowledge)
-            if rules.accepts(worth, float(outlook.price[_SENIORS_PLAN]), outlook.join_temperature, u):
-                where = SENIORS
-                tally = self.model.tally[_SENIORS_PLAN]
-                tally[JOINED] += 1
-                tally[TRANSFERRED_IN] += 1
-                tally[JOINER_RISK] += int(self.own_risk(outlook) * RISK_UNIT)
-        self._move(where, outlook)
-
-    def _move(
-        self,
-        place: int,
-        outlook: Outlook,
-        *,
-        joined: int | None = None,
-        concealed: bool | None = None,
-        signs: bool | None = None,
-    ) -> None:
-        """Write a change of place, and draw the next decision unless only the signs changed."""
-        columns, rolls = self._population.columns, self.model.rolls
-        count(rolls, columns, self.row, outlook.period, outlook.wait, -1)
-        flags = self.status & ~PLACE_MASK
-        if signs is not None:
-            flags = flags | SIGNS if signs else flags & ~SIGNS
-        if concealed is not None:
-            flags = flags | CONCEALED if concealed else flags & ~CONCEALED
-        if joined is not None:
-            columns.joined[self.row] = joined
-        columns.status[self.row] = place | flags
-        count(rolls, columns, self.row, outlook.period, outlook.wait, 1)
-        if signs is None:
-            self._set_clock(outlook)
-
-    def _set_clock(self, outlook: Outlook) -> None:
-        columns = self._population.columns
-        place = self.status & PLACE_MASK
-        rate = int((columns.attention if self.plan >= 0 else columns.adoption)[self.row])
-        if place == OUT or rate == NO_RATE:
-            columns.clock[self.row] = np.inf
-            return
-        u = luck.draw(outlook.seed, luck.CLOCK, self.row, outlook.period + 1)
-        columns.clock[self.row] = rules.next_notice(float(outlook.readings[place]), from_log(rate), rules.patience(u))
+    def _accepts(self, worth: float, price: float, noise: float, stream: np.uint64) -> bool:
+        context = self.model.context
+        return bool(rules.accepts(worth, price, noise, luck.draw(context.seed, stream, self.row, context.period)))
 
 
 def as_illness(diagnosed: list[tuple[int, int, int, bool]]) -> Illness:

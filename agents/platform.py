@@ -1,15 +1,19 @@
-"""Platform: screens, reviews claims, settles in whole fen, publishes, changes terms, closes.
+"""Platform: reviews claims, settles in whole minor units, publishes, bears what its caps and waivers promise, closes.
 
 The real one was Ant Group's Xiang Hu Bao: it took no premium, reviewed claims by field investigation, and twice a
 month divided what it had approved, plus a management fee, equally among the members of each plan.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import mesa
 import numpy as np
 from numpy.typing import NDArray
+
+from agents.population import BIRTH_YEARS
+from agents.sharing import EqualShares, SharingRule
 
 FEN = 100
 
@@ -37,15 +41,15 @@ def settle(
     people: NDArray[np.float64],
     fee_rate: float,
     carry: int = 0,
-    case_cap: float = np.inf,
-    most: float = np.inf,
+    case_cap: float = math.inf,
+    most: float = math.inf,
 ) -> Settlement:
     """Divide approved claims equally among members.
 
     Args:
         members: people who share.
-        benefits: yuan per claim, shape (cases,).
-        people: number of claims in each case, shape (cases,).
+        benefits: yuan per claim, shape (classes,).
+        people: number of claims of each class, shape (classes,).
         fee_rate: management fee, share of aid.
         carry: fen left in the pool by the last settlement.
         case_cap: most that one member pays for one claim, yuan; the platform bears the rest.
@@ -55,8 +59,8 @@ def settle(
     fee = round(aid * fee_rate)
     if members == 0:
         return Settlement(0, aid, fee, 0, 0, aid + fee, carry)
-    over_cap = np.maximum(0.0, benefits * (1 + fee_rate) - case_cap * members)
-    subsidy = round(float(over_cap @ people) * FEN)
+    over_cap = float(np.maximum(0.0, benefits * (1 + fee_rate) - case_cap * members) @ people)
+    subsidy = round(over_cap * FEN)
     due = aid + fee - subsidy - carry
     share = max(0, (2 * due + members) // (2 * members))
     if share > most * FEN:
@@ -66,97 +70,193 @@ def settle(
     return Settlement(members, aid, fee, share, collected, subsidy, carry + collected + subsidy - aid - fee)
 
 
+class PlanSettlement(NamedTuple):
+    """One settlement of one plan: one part for each group of its sharing rule, and who paid."""
+
+    parts: list[Settlement]
+    groups: NDArray[np.int64]
+    """The group of each sex and year of birth, shape (2, 120)."""
+    waived: int
+    """Fen of the shares that the platform pays for members."""
+
+    @property
+    def whole(self) -> Settlement:
+        """The groups together; the share is what members are asked for on average, in whole fen."""
+        if len(self.parts) == 1:
+            return self.parts[0]
+        sums = {name: sum(getattr(part, name) for part in self.parts) for name in Settlement.__dataclass_fields__}
+        return Settlement(**sums | {"share": round(self.mean_share)})
+
+    @property
+    def mean_share(self) -> float:
+        """What members are asked for on average, fen."""
+        if len(self.parts) == 1:
+            return float(self.parts[0].share)
+        members = sum(part.members for part in self.parts)
+        return sum(part.collected for part in self.parts) / members if members else 0.0
+
+    @property
+    def shares(self) -> NDArray[np.int64]:
+        """What a member of each sex and year of birth is asked for, fen, shape (2, 120)."""
+        return np.array([part.share for part in self.parts])[self.groups]
+
+
+@dataclass(frozen=True)
+class PlanRules:
+    """What the platform promises to the members of a plan; money in yuan."""
+
+    name: str
+    case_cap: float
+    """Most that one member pays for one claim."""
+    advertised_price: float
+    """What members expect a year to cost before the first bill."""
+    sharing: SharingRule = field(default_factory=EqualShares)
+    yearly_cap: float = math.inf
+    """Most that one member pays in the year `capped_in`."""
+    capped_in: int = 0
+    waived_shares: int = 0
+    """How many of the first bills of the year `waived_in` the platform pays for those who joined early."""
+    waived_in: int = 0
+
+
+@dataclass(frozen=True)
+class PlatformRules:
+    """How the platform works, whatever the plan."""
+
+    plans: tuple[PlanRules, ...]
+    settlements_per_year: int
+    review_start: float
+    """Claims that it can review in the first period."""
+    review_growth: float
+    """Most by which that capacity grows or shrinks, share per period."""
+    review_clearing: float
+    """Periods in which it means to clear the queue."""
+    price_memory: float
+    """Weight of the last bill in the expected price."""
+    habituation: float
+    """Weight of the last bill in what members are used to pay."""
+
+
 class Platform(mesa.Agent):  # type: ignore[misc]
-    """The platform. Its plans, docket and ledger belong to the world and are handed to it."""
+    """The platform: what it promised, what it can review, what it billed, and what its members came to expect."""
 
-    if TYPE_CHECKING:
-        model: Any
-
-    def __init__(self, model: Any, *, plans: Any, docket: Any, ledger: Any) -> None:
+    def __init__(self, model: mesa.Model, rules: PlatformRules) -> None:
         super().__init__(model)
-        self.plans, self.docket, self.ledger = plans, docket, ledger
-        self.capacity = float(model.scenario.review_start)
-        self.carry = [0] * len(plans)
+        self.rules = rules
+        plans = len(rules.plans)
+        self.capacity = float(rules.review_start)
+        """Claims that can be reviewed in this period."""
+        self.carry = [[0] * plan.sharing.number for plan in rules.plans]
+        """Fen that rounding has left, by plan and group."""
         self.year = 0
-        self.paid_this_year = [0] * len(plans)
-        """What a member of each plan was asked for in the settlements published this year, fen."""
-        self.bills_this_year = [0] * len(plans)
+        self.paid_this_year = [[0] * plan.sharing.number for plan in rules.plans]
+        """What a member of each plan and group was asked for in the settlements published this year, fen."""
+        self.bills_this_year = [0] * plans
         """Settlements published this year in which the members of each plan were asked for money."""
-        scenario = model.scenario
-        advertised = (scenario.advertised_price, scenario.seniors_advertised_price, scenario.advertised_price)
-        self.expected_price = np.array(advertised, dtype=np.float64)
-        """What a year of each plan is expected to cost, yuan."""
-        self.usual_bill = np.zeros(len(plans))
+        advertised = np.array([plan.advertised_price for plan in rules.plans])
+        self.price_table = np.tile(advertised[:, np.newaxis, np.newaxis], (1, 2, BIRTH_YEARS))
+        """What a year of each plan is expected to cost, yuan, by sex and year of birth, shape (plans, 2, 120)."""
+        self.expected_price = advertised
+        """The same for a member who pays the mean share, shape (plans,)."""
+        self.usual_bill = np.zeros(plans)
         """What members are used to pay in each plan: slowly smoothed shares, yuan per settlement."""
-        self.recent_bill = np.zeros(len(plans))
+        self.recent_bill = np.zeros(plans)
         """The last few shares, smoothed as the expected price is, yuan per settlement."""
-        self.has_billed = np.zeros(len(plans), dtype=np.bool_)
+        self.has_billed = np.zeros(plans, dtype=np.bool_)
 
-    def review(self, period: int, filed: float, slowed: float) -> Any:
-        """Decide the oldest claims as far as capacity goes, then hire for the next period.
+    def reviews(self, slowed: float) -> float:
+        """Whole claims that it decides in this period, when a share `slowed` of its capacity can work."""
+        return math.floor(self.capacity * slowed)
 
-        Capacity moves towards what the claims filed and the queue call for, by a limited rate a period; the platform
-        hires nobody while reviews are slowed down (`slowed` below 1).
-        """
-        scenario = self.model.scenario
-        decided = self.docket.review(np.floor(self.capacity * slowed), period - scenario.review_periods)
-        if slowed == 1.0:
-            wanted = filed + self.docket.waiting.people.sum() / scenario.review_clearing
-            most = self.capacity * (1 + scenario.review_growth)
-            least = max(self.capacity / (1 + scenario.review_growth), scenario.review_start)
-            self.capacity = float(min(max(wanted, least), most))
-        return decided
+    def hire(self, filed: float, waiting: float) -> None:
+        """Move capacity towards what the claims filed and the queue call for, by a limited rate a period."""
+        rules = self.rules
+        wanted = filed + waiting / rules.review_clearing
+        most = self.capacity * (1 + rules.review_growth)
+        least = max(self.capacity / (1 + rules.review_growth), rules.review_start)
+        self.capacity = float(min(max(wanted, least), most))
 
     def begin_settlement(self, year: int) -> None:
         """Start the totals of a year anew with the first settlement that is published in it."""
         if year != self.year:
             self.year = year
-            self.paid_this_year = [0] * len(self.plans)
-            self.bills_this_year = [0] * len(self.plans)
+            self.paid_this_year = [[0] * plan.sharing.number for plan in self.rules.plans]
+            self.bills_this_year = [0] * len(self.rules.plans)
 
-    def settle(self, plan: int, members: int, cases: Any, *, fee_rate: float, most: float) -> Settlement:
-        """Divide the approved claims of a plan."""
-        settlement = settle(
-            members=members,
-            benefits=cases.benefit,
-            people=cases.people,
-            fee_rate=fee_rate,
-            carry=self.carry[plan],
-            case_cap=self.plans[plan].case_cap,
-            most=most,
-        )
-        self.carry[plan] = settlement.carry
-        return settlement
+    def waives(self, plan: int) -> bool:
+        """Whether the shares of those who joined early are waived in this settlement."""
+        rules = self.rules.plans[plan]
+        return self.year == rules.waived_in and self.bills_this_year[plan] < rules.waived_shares
 
-    def collect_and_pay(self, period: int, plan: int, settlement: Settlement, waived: int) -> None:
-        """Move the money of a settlement; `waived` fen of the shares are the platform's gift."""
-        pool, transfer = f"pool of {self.plans[plan].name}", self.ledger.transfer
-        transfer(period, "members", pool, settlement.collected - waived, "shares")
-        transfer(period, "platform", pool, waived, "shares paid for members")
-        transfer(period, "platform", pool, settlement.subsidy, "excess over caps")
-        transfer(period, pool, "patients", settlement.aid, "aid")
-        transfer(period, pool, "platform", settlement.fee, "fee")
+    def settle(
+        self,
+        plan: int,
+        *,
+        members: NDArray[np.int64],
+        scale: float,
+        benefits: NDArray[np.float64],
+        approved: NDArray[np.float64],
+        fee_rate: float,
+        early: NDArray[np.int64] | None = None,
+        pays_all: bool = False,
+    ) -> PlanSettlement:
+        """Divide the approved claims of a plan by its sharing rule.
 
-    def publish(self, plan: int, share: int, settlements_per_year: int) -> None:
-        """Let members see the share, in fen: it becomes part of what they expect to pay."""
-        weight = self.model.scenario.price_memory
+        Args:
+            plan: which plan.
+            members: rows by sex and year of birth, shape (2, 120).
+            scale: people per row.
+            benefits: yuan per claim of each class, shape (classes,).
+            approved: claims to be paid by class, sex and year of birth, shape (classes, 2, 120).
+            fee_rate: management fee, share of aid.
+            early: rows of members whose share the platform pays in this settlement, shape (2, 120), if it pays any.
+            pays_all: whether it pays all shares, as after a closing was announced.
+        """
+        rules = self.rules.plans[plan]
+        groups = rules.sharing.groups(self.year)
+        parts, waived = [], 0
+        for group in range(rules.sharing.number):
+            of_group = groups == group if rules.sharing.number > 1 else ...
+            most = math.inf
+            if self.year == rules.capped_in:
+                most = rules.yearly_cap - self.paid_this_year[plan][group] / FEN
+            part = settle(
+                members=round(int(members[of_group].sum()) * scale),
+                benefits=benefits,
+                people=approved[:, of_group].reshape(len(benefits), -1).sum(axis=1),
+                fee_rate=fee_rate,
+                carry=self.carry[plan][group],
+                case_cap=rules.case_cap,
+                most=most,
+            )
+            self.carry[plan][group] = part.carry
+            parts.append(part)
+            if pays_all:
+                waived += part.collected
+            elif early is not None:
+                waived += min(part.collected, part.share * round(int(early[of_group].sum()) * scale))
+        return PlanSettlement(parts, groups, waived)
+
+    def publish(self, plan: int, settlement: PlanSettlement) -> None:
+        """Let members see their share: it becomes part of what they expect to pay."""
+        weight, share = self.rules.price_memory, settlement.mean_share
         share_yuan = share / FEN
-        self.paid_this_year[plan] += share
+        for group, part in enumerate(settlement.parts):
+            self.paid_this_year[plan][group] += part.share
         self.bills_this_year[plan] += share > 0
         self.recent_bill[plan] += weight * (share_yuan - self.recent_bill[plan])
-        self.usual_bill[plan] += self.model.scenario.habituation * (share_yuan - self.usual_bill[plan])
+        self.usual_bill[plan] += self.rules.habituation * (share_yuan - self.usual_bill[plan])
         self.has_billed[plan] |= share > 0
         if self.has_billed[plan]:
-            year = settlements_per_year * share_yuan
-            self.expected_price[plan] += weight * (year - self.expected_price[plan])
+            per_year = self.rules.settlements_per_year
+            self.expected_price[plan] += weight * (per_year * share_yuan - self.expected_price[plan])
+            if len(settlement.parts) == 1:
+                self.price_table[plan] = self.expected_price[plan]
+            else:
+                year = per_year * (settlement.shares / FEN)
+                self.price_table[plan] += weight * (year - self.price_table[plan])
 
     @property
     def bill_rise(self) -> NDArray[np.float64]:
         """How far recent bills exceed the usual one in each plan, yuan per settlement."""
         return np.maximum(0.0, self.recent_bill - self.usual_bill)
-
-    def close(self, period: int) -> int:
-        """Pay what is due for all claims under way, from the platform's own money; returns fen."""
-        owed = round(float(self.docket.owed.sum()) * FEN)
-        self.ledger.transfer(period, "platform", "patients", owed, "aid after the closing")
-        return owed

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.compiled import compiled, compiled_inline
-from agents.threads import over_blocks
+from agents.compute.compiled import compiled, compiled_inline
+from agents.compute.threads import number_of_threads, over_blocks
 
 # Where a person stands towards the pool: the low three bits of `status`.
 UNAWARE = 0
@@ -35,6 +35,11 @@ SIGNS = 8
 """Has warning signs, known to the person alone."""
 CONCEALED = 16
 """Joined by concealing warning signs."""
+
+BIRTH_MONTHS = 1440
+"""Months of birth, January 1900 to December 2019."""
+FIRST_BIRTH_YEAR = 1900
+BIRTH_YEARS = BIRTH_MONTHS // 12
 
 # Bits of `body`.
 MALE = 1
@@ -125,12 +130,10 @@ TURN_SIXTY = 5
 
 
 @compiled
-def _count_joined(columns: Columns, first: int, last: int, period: int, place: int) -> int:
-    number = 0
+def _count_joined(columns: Columns, first: int, last: int, period: int, place: int, number: np.ndarray) -> None:
     for row in range(first, last):
-        if columns.status[row] & PLACE_MASK == place:
-            number += 1 if columns.joined[row] <= period else 0
-    return number
+        if columns.status[row] & PLACE_MASK == place and columns.joined[row] <= period:
+            number[columns.body[row] & MALE, columns.birth_month[row] // 12] += 1
 
 
 @dataclass(frozen=True)
@@ -163,13 +166,15 @@ class Population:
         columns = Columns._make(np.ascontiguousarray(getattr(self.columns, name)) for name in COLUMNS)
         return _with_columns, (columns, self.fate, self.scale)
 
-    def joined_by(self, period: int, place: int) -> int:
-        """Number of rows in this plan's place who last joined in this period or before."""
-        counts: list[int] = []
+    def joined_by(self, period: int, place: int) -> NDArray[np.int64]:
+        """Rows in this plan's place who last joined in this period or before, by sex and year of birth, (2, 120)."""
+        counts = np.zeros((number_of_threads(len(self)), 2, BIRTH_YEARS), dtype=np.int64)
         over_blocks(
-            len(self), lambda first, last, _: counts.append(_count_joined(self.columns, first, last, period, place))
+            len(self),
+            lambda first, last, thread: _count_joined(self.columns, first, last, period, place, counts[thread]),
+            len(counts),
         )
-        return sum(counts)
+        return np.asarray(counts.sum(axis=0))
 
 
 def empty_columns(rows: int) -> Columns:

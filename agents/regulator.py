@@ -6,27 +6,30 @@ that did to trust is the members' part.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
 import mesa
 
 
 class Regulator(mesa.Agent):  # type: ignore[misc]
-    """Speaks when the record says so; its words cost the platform trust."""
+    """Speaks when the record says so; its words cost the platform trust.
 
-    if TYPE_CHECKING:
-        model: Any
+    Args:
+        model: the Mesa model it acts in.
+        impact: share of trust that one statement costs.
+        closes: whether it makes the pool close when the record says so.
+    """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: mesa.Model, *, impact: float, closes: bool) -> None:
         super().__init__(model)
+        self.impact = impact
+        self.closes = closes
         self.statements: list[str] = []
 
-    def speak(self, kinds_and_words: Iterable[tuple[str, str]]) -> float:
-        """Criticise as the events of the period say; returns the share of trust that is lost."""
-        words = [what for kind, what in kinds_and_words if kind == "regulator"]
+    def speak(self, words: list[str]) -> float:
+        """Criticise in these words; returns the share of trust that is lost."""
         self.statements += words
-        return len(words) * float(self.model.scenario.regulator_impact)
+        return len(words) * self.impact
 
     def orders_closing(self, kinds: Iterable[str]) -> bool:
-        """Whether the pool has to close."""
-        return bool(self.model.scenario.closing) and "closing" in set(kinds)
+        """Whether the pool has to close, given the kinds of what happens in a period."""
+        return self.closes and "closing" in set(kinds)

@@ -5,9 +5,12 @@ compiled, and called by the crowd for every row and by `Member` for one. Money i
 per person-year, draws are uniform on (0, 1).
 """
 
-from agents.compiled import compiled, compiled_inline
-from agents.logarithm import ln
+from agents.compute.compiled import compiled, compiled_inline
+from agents.compute.logarithm import ln
 from agents.population import AWARE, BARRED
+
+# How a questionnaire ends.
+NOTHING_TO_TELL, CONCEALED_SIGNS, TURNED_AWAY = range(3)
 
 
 @compiled_inline
@@ -71,16 +74,16 @@ def accepts(reservation: float, price: float, temperature: float, u: float) -> b
 
 @compiled
 def conceals(signs: bool, concealment: float, screening: float, u: float) -> int:
-    """How the questionnaire ends: 0 nothing to tell or nothing asked, 1 concealed signs, 2 turned away."""
+    """How the questionnaire ends: nothing to tell or nothing asked, concealed signs, or turned away."""
     if not signs or u >= screening:
-        return 0
-    return 1 if u < concealment * screening else 2
+        return NOTHING_TO_TELL
+    return CONCEALED_SIGNS if u < concealment * screening else TURNED_AWAY
 
 
 @compiled
 def enrols(place: int, gated: bool, accepted: bool, questionnaire: int) -> int:
     """Where someone who considered this plan ends up: in it, before a closed door, or outside."""
-    if not accepted or questionnaire == 2:
+    if not accepted or questionnaire == TURNED_AWAY:
         return AWARE
     if gated:
         return BARRED

@@ -179,7 +179,7 @@ def measure_memory(rows: int) -> dict[str, Any]:
 
 def measure_pass(rows: int) -> dict[str, Any]:
     """The crowd's pass over people none of whom is due."""
-    from agents.crowd import Crowd
+    from agents.crowd.driver import Crowd
     from agents.population import COLUMNS, PLACES, Columns, Population
 
     small = _model(WARM_ROWS)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import luck
-from agents.crowd import (
+from agents.cohorts import COVERED, NONMEMBERS, STANDINGS, WAITING, WELL, WELL_FRAILTY, WITH_SIGNS
+from agents.context import Outlook
+from agents.crowd.driver import (
     CONSIDERED,
     JOINED,
     JOINER_RISK,
@@ -21,7 +23,6 @@ from agents.crowd import (
     TURNED_AWAY,
     Crowd,
 )
-from agents.outlook import Outlook
 from agents.population import (
     AWARE,
     BARRED,
@@ -40,7 +41,6 @@ from agents.population import (
     SIGNS,
     Columns,
 )
-from agents.rolls import COVERED, NONMEMBERS, STANDINGS, WAITING, WELL, WELL_FRAILTY, WITH_SIGNS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

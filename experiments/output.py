@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pandas import DataFrame
 
-from agents.compiled import version_of_sources
+from agents.compute.compiled import version_of_sources
 from model.errors import UserError
 
 if TYPE_CHECKING:

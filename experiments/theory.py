@@ -30,7 +30,7 @@ from agents.population import (
     empty_columns,
 )
 from model import calendar
-from model.health import health
+from model.health import health_of
 from model.model import MutualAidModel
 from model.scenario import Scenario
 from model.synthesis import LAUNCH_MONTH
@@ -142,7 +142,7 @@ def spiral(
 ) -> Spiral:
     """Run people with these costs and values from a first price on."""
     scenario = stripped()
-    unit = health(scenario).incidence[0, AGE] * FRAILTY_OF_COST * BENEFIT
+    unit = health_of(scenario).incidence[0, AGE] * FRAILTY_OF_COST * BENEFIT
     scenario = scenario.replace(advertised_price=first_price * unit, **changes)
     population = people_with(costs, values, scenario, members=members)
     model = MutualAidModel(scenario, population=population)

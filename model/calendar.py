@@ -6,6 +6,7 @@ since the last publication, up to and including its own publication day.
 """
 
 from datetime import date
+from functools import cache
 
 LAUNCH = date(2018, 10, 16)
 LAST = date(2022, 1, 28)
@@ -22,24 +23,28 @@ def half_month(period: int) -> int:
     return _FIRST_HALF_MONTH + period
 
 
+@cache
 def year_month_half(period: int) -> tuple[int, int, int]:
     """Year, month and half (1 or 2) of a period."""
     months, half = divmod(half_month(period), 2)
     return _EPOCH + months // 12, months % 12 + 1, half + 1
 
 
+@cache
 def label(period: int) -> str:
     """`2019-07-P2`, as in the evidence."""
     year, month, half = year_month_half(period)
     return f"{year}-{month:02d}-P{half}"
 
 
+@cache
 def published(period: int) -> date:
     """The day on which the share of this period is published, and its members are counted."""
     year, month, half = year_month_half(period)
     return date(year, month, 7 if half == 1 else 21)
 
 
+@cache
 def debited(period: int) -> date:
     """The day on which the share of this period is debited."""
     year, month, half = year_month_half(period)
@@ -53,6 +58,7 @@ def period_of(day: date) -> int:
     return halves - _FIRST_HALF_MONTH
 
 
+@cache
 def days_in(period: int) -> int:
     """Days from the last publication (for period 0: from the launch) to this one."""
     start = LAUNCH if period == 0 else published(period - 1)

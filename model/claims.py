@@ -1,10 +1,14 @@
-"""From illness to payment: diagnosis, filing after a lag, the queue, review, and refusal.
+"""Claims as a run-off table: diagnosis, filing after a reporting delay, the queue, review, and refusal.
 
-A case stands for `people` real claims. Sampled cases are the members who fell ill; expected claims are the risk of
-all who are covered, by plan, kind and age group, and go through the same lag, queue and review. Cases are reviewed
-in the order in which they were filed.
+The table holds open claims by filing period, plan, benefit class, outcome, sex and year of birth. Filing periods to
+come hold claims incurred but not reported, earlier ones reported claims that wait for their review. Sampled claims are
+those of the members who fell ill, a row standing for `scale` of them; expected claims are the risk of all who are
+covered. Both go the same way from then on: first filed, first reviewed; claims filed in one settlement are decided in
+the same proportion.
 """
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,66 +16,23 @@ from numpy.typing import NDArray
 from scipy.special import gammainc
 
 from agents import luck, rules
-from agents.compiled import compiled
-from agents.crowd import Illness
-from agents.population import FRAILTY_UNIT, MALE, PLAN_NAMES, Columns
-from agents.rolls import COVERED, STANDINGS, WAITING, WELL_FRAILTY, WITH_SIGNS
-from model.health import ACCIDENT, Health
+from agents.cohorts import COVERED, WAITING, WELL_FRAILTY, WITH_SIGNS
+from agents.compute.compiled import compiled
+from agents.crowd.driver import Illness
+from agents.population import BIRTH_YEARS, FRAILTY_UNIT, MALE, Columns
+from model.cover import Cover
+from model.health import ACCIDENT, HALF_MONTHS_PER_YEAR, Health
+from model.plans import Plan
+from model.scenario import Scenario
 
 LONGEST_LAG = 12
 """Half-months: a claim is due within 180 days of diagnosis."""
 LAG_SHAPE = 4.0
 """Shape of the gamma distribution of the lag: assumed."""
-NO_PERSON = -1
-
-
-class Cases(NamedTuple):
-    """Claims at any stage, shape (cases,) each."""
-
-    due: NDArray[np.int64]
-    """Period in which the claim is filed."""
-    row: NDArray[np.int64]
-    """The claimant's row, -1 for expected claims."""
-    plan: NDArray[np.int64]
-    age: NDArray[np.float64]
-    """Age at diagnosis, in years."""
-    benefit: NDArray[np.float64]
-    """Yuan a claim."""
-    refused: NDArray[np.bool_]
-    """What the review will find."""
-    people: NDArray[np.float64]
-    """Real claims: whole numbers where cases are sampled."""
-
-    def only(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Cases":
-        """Some of the cases."""
-        return Cases._make(column[which] for column in self)
-
-
-NO_CASES = Cases._make(
-    np.empty(0, dtype=t) for t in ("int64", "int64", "int64", "float64", "float64", "bool", "float64")
-)
-
-
-def join(*parts: Cases) -> Cases:
-    """All cases of these parts, in this order."""
-    return Cases._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
-
-
-class Terms(NamedTuple):
-    """What decides the course of a claim this period, in the form that compiled code takes."""
-
-    seed: int
-    period: int
-    half_month: int
-    wait: int
-    scale: float
-    benefits: NDArray[np.float64]
-    """Yuan by plan, age and kind, shape (plans, 106, 5)."""
-    filing_share: NDArray[np.float64]
-    lags: NDArray[np.float64]
-    """Probability of each lag in half-months, shape (13,)."""
-    detection: float
-    terms_refusal: float
+GRANTED, REFUSED = range(2)
+"""What the review will find: the fourth index of the table."""
+_WHOLE = 1e-6
+"""Room for rounding when whole claims are counted off."""
 
 
 def lag_distribution(mean_months: float) -> NDArray[np.float64]:
@@ -80,6 +41,60 @@ def lag_distribution(mean_months: float) -> NDArray[np.float64]:
         return np.asarray(np.eye(LONGEST_LAG + 1)[0])
     upper = gammainc(LAG_SHAPE, np.arange(1, LONGEST_LAG + 2) * LAG_SHAPE / (2 * mean_months))
     return np.asarray(np.diff(upper / upper[-1], prepend=0.0))
+
+
+class Terms(NamedTuple):
+    """What decides the course of a claim, in the form that compiled code takes."""
+
+    seed: int
+    wait: int
+    scale: float
+    filing_share: NDArray[np.float64]
+    """Illnesses of those covered that become claims, by plan, shape (plans,)."""
+    lags: NDArray[np.float64]
+    """Probability of each lag in half-months, shape (13,)."""
+    detection: float
+    terms_refusal: float
+
+
+class Risk(NamedTuple):
+    """Probability of critical illness within a half-month, shape (2, 106) each."""
+
+    well: NDArray[np.float64]
+    """Of a person without signs, per 1/4096 of frailty."""
+    with_signs: NDArray[np.float64]
+
+
+def terms_of(scenario: Scenario, plans: Sequence[Plan]) -> Terms:
+    """The terms of a scenario."""
+    return Terms(
+        seed=scenario.seed,
+        wait=scenario.wait_periods,
+        scale=scenario.scale,
+        filing_share=np.array([plan.filing_share for plan in plans]),
+        lags=lag_distribution(scenario.lag_months),
+        detection=scenario.concealment_found,
+        terms_refusal=scenario.terms_refusal,
+    )
+
+
+def risk_of(health: Health) -> Risk:
+    """The probabilities of this health chain: alive, and then ill."""
+    alive = np.exp(-health.mortality / HALF_MONTHS_PER_YEAR)
+    leaves = -np.expm1(-health.leaving / HALF_MONTHS_PER_YEAR)
+    return Risk(alive * leaves * health.blue / FRAILTY_UNIT, alive * health.signs_exit * health.true_alarm)
+
+
+class Sampled(NamedTuple):
+    """Claims of single members, shape (claims,) each."""
+
+    row: NDArray[np.int64]
+    plan: NDArray[np.int64]
+    lag: NDArray[np.int64]
+    benefit_class: NDArray[np.int64]
+    refused: NDArray[np.int64]
+    sex: NDArray[np.int64]
+    birth_month: NDArray[np.int64]
 
 
 @compiled
@@ -93,180 +108,297 @@ def _pick(chances: np.ndarray, u: float) -> int:
 
 
 @compiled
-def _fate_of_cases(columns: Columns, ill: Illness, kinds: np.ndarray, terms: Terms, cases: Cases) -> int:
-    """Enter those of the ill who will file in `cases`; returns their number."""
+def _sample(
+    columns: Columns,
+    ill: Illness,
+    kinds: np.ndarray,
+    class_of: np.ndarray,
+    period: int,
+    half_month: int,
+    terms: Terms,
+    claims: Sampled,
+) -> int:
+    """Enter those of the ill who will file in `claims`; returns their number."""
     filed = 0
     for k in range(ill.row.size):
         row, plan = ill.row[k], ill.plan[k]
         sex = columns.body[row] & MALE
-        months = (terms.half_month - 2 * columns.birth_month[row]) / 2
-        age = int(months // 12)
-        kind = _pick(kinds[sex, age], luck.draw(terms.seed, luck.KIND, row, terms.period))
-        covered = kind == ACCIDENT or terms.period - ill.joined[k] >= terms.wait
-        benefit = terms.benefits[plan, age, kind]
-        u = luck.draw(terms.seed, luck.FILE, row, terms.period)
-        if benefit <= 0.0 or not rules.files_claim(covered, terms.filing_share[plan], u):
+        age = (half_month - 2 * columns.birth_month[row]) // 24
+        kind = _pick(kinds[sex, age], luck.draw(terms.seed, luck.KIND, row, period))
+        covered = kind == ACCIDENT or period - ill.joined[k] >= terms.wait
+        u = luck.draw(terms.seed, luck.FILE, row, period)
+        if class_of[plan, age, kind] < 0 or not rules.files_claim(covered, terms.filing_share[plan], u):
             continue
-        lag = _pick(terms.lags, luck.draw(terms.seed, luck.LAG, row, terms.period))
-        u = luck.draw(terms.seed, luck.REVIEW, row, terms.period)
-        cases.due[filed] = terms.period + lag
-        cases.row[filed] = row
-        cases.plan[filed] = plan
-        cases.age[filed] = months / 12.0
-        cases.benefit[filed] = benefit
-        cases.refused[filed] = rules.refused(ill.concealed[k], terms.detection, terms.terms_refusal, u)
-        cases.people[filed] = terms.scale
+        u = luck.draw(terms.seed, luck.REVIEW, row, period)
+        refused = rules.refused(ill.concealed[k], terms.detection, terms.terms_refusal, u)
+        claims.row[filed] = row
+        claims.plan[filed] = plan
+        claims.lag[filed] = _pick(terms.lags, luck.draw(terms.seed, luck.LAG, row, period))
+        claims.benefit_class[filed] = class_of[plan, age, kind]
+        claims.refused[filed] = REFUSED if refused else GRANTED
+        claims.sex[filed] = sex
+        claims.birth_month[filed] = columns.birth_month[row]
         filed += 1
     return filed
 
 
-def sampled_cases(columns: Columns, ill: Illness, health: Health, terms: Terms) -> Cases:
+def sampled_claims(
+    columns: Columns, ill: Illness, health: Health, cover: Cover, period: int, half_month: int, terms: Terms
+) -> Sampled:
     """The claims of the members who fell ill this period, in row order."""
-    size = ill.row.size
-    cases = Cases._make(np.empty(size, dtype=column.dtype) for column in NO_CASES)
-    filed = _fate_of_cases(columns, ill, health.kinds, terms, cases)
-    return cases.only(slice(filed))
+    claims = Sampled._make(np.empty(ill.row.size, dtype=np.int64) for _ in Sampled._fields)
+    filed = _sample(columns, ill, health.kinds, cover.class_of, period, half_month, terms, claims)
+    return Sampled._make(column[:filed] for column in claims)
 
 
 @compiled
-def _expected_claims(
-    rolls: np.ndarray,
-    standing: int,
-    accidents: bool,
-    well: np.ndarray,
-    with_signs: np.ndarray,
-    kinds: np.ndarray,
-    ill: np.ndarray,
+def _enter_sampled(
+    claims: Sampled,
+    period: int,
+    half_month: int,
+    scale: float,
+    people: np.ndarray,
+    half_months: np.ndarray,
+    totals: np.ndarray,
 ) -> None:
-    """Add this period's covered illnesses to `ill`, by birth month and kind, shape (1440, 5), in rows.
+    """Add single claims to the table."""
+    for k in range(claims.plan.size):
+        filing, plan, what = period + claims.lag[k], claims.plan[k], claims.benefit_class[k]
+        outcome, birth_month = claims.refused[k], claims.birth_month[k]
+        people[filing, plan, what, outcome, BIRTH_YEARS * claims.sex[k] + birth_month // 12] += scale
+        half_months[filing, plan, what, outcome] += scale * (half_month - 2 * birth_month)
+        totals[filing, plan, what, outcome] += scale
 
-    Of those in their waiting period, only accidents are covered, if the plan covers them at all.
+
+@compiled
+def _expect(
+    cohorts: np.ndarray,
+    chance: np.ndarray,
+    accident_chance: np.ndarray,
+    risk: Risk,
+    half_month: int,
+    new: np.ndarray,
+    new_half_months: np.ndarray,
+) -> None:
+    """Add the illnesses of this period's exposure that are covered to `new`, in rows, and their ages.
+
+    `new` is by plan, benefit class, honesty, sex and year of birth; ages are by plan, class and honesty.
     """
-    for roll in range(COVERED + standing, rolls.shape[0] if accidents else WAITING, STANDINGS):
-        for sex in range(rolls.shape[1]):
-            for month in range(rolls.shape[2]):
-                frailty, alarmed = rolls[roll, sex, month, WELL_FRAILTY], rolls[roll, sex, month, WITH_SIGNS]
-                if frailty == 0 and alarmed == 0:
-                    continue
-                expected = well[sex, month] * frailty + with_signs[sex, month] * alarmed
-                if roll < WAITING:
-                    for kind in range(kinds.shape[2]):
-                        ill[month, kind] += expected * kinds[sex, month, kind]
-                else:
-                    ill[month, ACCIDENT] += expected * kinds[sex, month, ACCIDENT]
-
-
-def expected_cases(rolls: NDArray[np.int64], health: Health, terms: Terms) -> Cases:
-    """The claims to be expected this period from all who are covered, spread over their lags.
-
-    Reads the rolls as they stand before fate befalls anyone this period. One case gathers the claims of one plan,
-    benefit, outcome and lag.
-    """
-    half_months = terms.half_month - 2 * np.arange(rolls.shape[2])
-    ages = np.clip(half_months // 24, 0, health.incidence.shape[1] - 1)
-    alive = np.exp(-health.mortality[:, ages] / 24)
-    well = alive * -np.expm1(-health.leaving[:, ages] / 24) * health.blue[:, ages] / FRAILTY_UNIT
-    with_signs = alive * health.signs_exit * health.true_alarm
-    kinds = health.kinds[:, ages]
-    parts = [NO_CASES]
-    for plan in range(len(PLAN_NAMES)):
-        levels, level_of = np.unique(terms.benefits[plan], return_inverse=True)
-        level = level_of.reshape(terms.benefits[plan].shape)[ages].ravel()
-        accidents = bool(terms.benefits[plan, :, ACCIDENT].any())
+    for plan in range(chance.shape[0]):
         for concealed in range(2):
-            claims = np.zeros((ages.size, kinds.shape[2]))
-            _expected_claims(rolls, 2 * plan + concealed, accidents, well, with_signs, kinds, claims)
-            claims *= terms.scale * terms.filing_share[plan]
-            number = np.bincount(level, claims.ravel(), levels.size)
-            years = np.bincount(level, (claims * half_months[:, np.newaxis] / 24).ravel(), levels.size)
-            paid = (levels > 0) & (number > 0)
-            if not paid.any():
-                continue
-            chance = rules.refused_share(bool(concealed), terms.detection, terms.terms_refusal)
-            age = years[paid] / number[paid]
-            for refused, share in ((False, 1 - chance), (True, chance)):
-                parts.append(_over_lags(plan, levels[paid], age, refused, number[paid] * share, terms))
-    return join(*parts)
+            covered, waiting = COVERED + 2 * plan + concealed, WAITING + 2 * plan + concealed
+            for sex in range(cohorts.shape[1]):
+                for month in range(cohorts.shape[2]):
+                    frailty = cohorts[covered, sex, month, WELL_FRAILTY]
+                    signs = cohorts[covered, sex, month, WITH_SIGNS]
+                    waiting_frailty = cohorts[waiting, sex, month, WELL_FRAILTY]
+                    waiting_signs = cohorts[waiting, sex, month, WITH_SIGNS]
+                    if (frailty | signs | waiting_frailty | waiting_signs) == 0:
+                        continue
+                    age_in_half_months = half_month - 2 * month
+                    age = min(max(0, age_in_half_months // 24), chance.shape[2] - 1)
+                    ill = risk.well[sex, age] * frailty + risk.with_signs[sex, age] * signs
+                    ill_waiting = risk.well[sex, age] * waiting_frailty + risk.with_signs[sex, age] * waiting_signs
+                    for what in range(chance.shape[3]):
+                        covers = ill * chance[plan, sex, age, what]
+                        covers += ill_waiting * accident_chance[plan, sex, age, what]
+                        new[plan, what, concealed, sex, month // 12] += covers
+                        new_half_months[plan, what, concealed] += covers * age_in_half_months
 
 
-def _over_lags(
-    plan: int,
-    benefits: NDArray[np.float64],
-    ages: NDArray[np.float64],
-    refused: bool,
-    people: NDArray[np.float64],
+@compiled
+def _spread(
+    new: np.ndarray,
+    new_half_months: np.ndarray,
+    period: int,
     terms: Terms,
-) -> Cases:
-    """Expected claims of one outcome by benefit, shape (benefits,) each, filed with every lag."""
-    lags = np.arange(terms.lags.size)
-    size = benefits.size * lags.size
-    return Cases(
-        terms.period + np.tile(lags, benefits.size),
-        np.full(size, NO_PERSON),
-        np.full(size, plan),
-        np.repeat(ages, lags.size),
-        np.repeat(benefits, lags.size),
-        np.full(size, refused),
-        np.outer(people, terms.lags).ravel(),
-    )
+    people: np.ndarray,
+    half_months: np.ndarray,
+    totals: np.ndarray,
+) -> None:
+    """Enter the claims of covered illnesses by outcome and lag, and leave none in `new`.
+
+    The arrays are those of `_expect` and of `Claims`, with sex and year of birth as one index, shape (.., cells).
+    """
+    for plan in range(new.shape[0]):
+        filed = terms.scale * terms.filing_share[plan]
+        for what in range(new.shape[1]):
+            for outcome in range(2):
+                weights = (
+                    filed * _share_of(outcome, rules.refused_share(False, terms.detection, terms.terms_refusal)),
+                    filed * _share_of(outcome, rules.refused_share(True, terms.detection, terms.terms_refusal)),
+                )
+                ages = new_half_months[plan, what, 0] * weights[0] + new_half_months[plan, what, 1] * weights[1]
+                total = 0.0
+                for cell in range(new.shape[3]):
+                    claims = new[plan, what, 0, cell] * weights[0] + new[plan, what, 1, cell] * weights[1]
+                    if claims > 0.0:
+                        total += claims
+                        for lag in range(terms.lags.size):
+                            people[period + lag, plan, what, outcome, cell] += claims * terms.lags[lag]
+                for lag in range(terms.lags.size):
+                    half_months[period + lag, plan, what, outcome] += ages * terms.lags[lag]
+                    totals[period + lag, plan, what, outcome] += total * terms.lags[lag]
+    new[:] = 0.0
+    new_half_months[:] = 0.0
 
 
-class Docket:
-    """The cases under way: diagnosed but not filed, and filed but not reviewed."""
+@compiled
+def _share_of(outcome: int, refused: float) -> float:
+    return refused if outcome == REFUSED else 1.0 - refused
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self.diagnosed = NO_CASES
-        self.waiting = NO_CASES
 
-    @property
-    def owed(self) -> NDArray[np.float64]:
-        """Yuan of aid that the cases under way will be granted, shape (plans,)."""
-        cases = join(self.diagnosed, self.waiting)
-        return np.bincount(cases.plan, cases.benefit * cases.people * ~cases.refused, len(PLAN_NAMES))
+@compiled
+def _take(
+    people: np.ndarray,
+    half_months: np.ndarray,
+    totals: np.ndarray,
+    share: float,
+    whole: bool,
+    taken: np.ndarray,
+    taken_ages: np.ndarray,
+    taken_totals: np.ndarray,
+) -> None:
+    """Take this share of the claims of one filing period out of the table, and add them to `taken`.
 
-    def enter(self, cases: Cases) -> None:
-        """Take in new diagnoses."""
-        self.diagnosed = join(self.diagnosed, cases)
+    The arrays are those of `Claims` as blocks: a block has one plan, class and outcome, shape (blocks, cells), and one
+    total and summed age, shape (blocks,). As large a part of the ages goes as of a block's claims. Whole claims are
+    counted off in proportion: every cell gives what makes the running total whole.
+    """
+    running, given = 0.0, 0.0
+    for block in range(totals.size):
+        if totals[block] <= 0.0:
+            continue
+        gone = 0.0
+        for cell in range(people.shape[1]):
+            if people[block, cell] > 0.0:
+                part = people[block, cell] * share
+                if whole:
+                    running += people[block, cell]
+                    upto = math.floor(running * share + _WHOLE)
+                    part, given = upto - given, upto
+                gone += part
+                taken[block, cell] += part
+                people[block, cell] = people[block, cell] - part if share < 1.0 else 0.0
+        part = half_months[block] * (gone / totals[block])
+        taken_ages[block] += part
+        taken_totals[block] += gone
+        half_months[block] = half_months[block] - part if share < 1.0 else 0.0
+        totals[block] = totals[block] - gone if share < 1.0 else 0.0
 
-    def file(self, period: int, postponed: float) -> Cases:
-        """The cases filed this period, which join the queue; a share of those due is put off to the next."""
-        due = self.diagnosed.due <= period
-        now, later = self.diagnosed.only(due), self.diagnosed.only(~due)
-        if postponed > 0 and now.due.size:
-            put_off = luck.draw_each(self.seed, luck.POSTPONE, now.row, period) < postponed
-            expected = now.row == NO_PERSON
-            put_off[expected] = True
-            delayed = now.only(put_off)
-            delayed = delayed._replace(
-                due=np.full_like(delayed.due, period + 1),
-                people=np.where(delayed.row == NO_PERSON, delayed.people * postponed, delayed.people),
-            )
-            part = now.only(expected)
-            part = part._replace(people=part.people * (1 - postponed))
-            now = join(now.only(~put_off), part)
-            later = join(later, delayed)
-        self.diagnosed = later
-        # By row, so that the plans are mixed in the queue as people are.
-        now = now.only(np.argsort(now.row, kind="stable"))
-        self.waiting = join(self.waiting, now)
-        return now
 
-    def review(self, capacity: float, filed_by: int) -> Cases:
-        """The cases decided this period: first filed, first reviewed, as many claims as capacity allows.
+class Decided(NamedTuple):
+    """Claims decided in a period."""
 
-        Only cases filed by the period `filed_by` are ready. Expected claims of one period share what is left.
+    people: NDArray[np.float64]
+    """By plan, benefit class, outcome, sex and year of birth, shape (plans, classes, 2, 2, 120)."""
+    half_months: NDArray[np.float64]
+    """Their summed age at diagnosis, in half-months, by plan, class and outcome, shape (plans, classes, 2)."""
+    by_class: NDArray[np.float64]
+    """Claims by plan, class and outcome, shape (plans, classes, 2)."""
+
+
+class Outstanding(NamedTuple):
+    """What is open after a review, by plan, shape (plans,) each."""
+
+    waiting: NDArray[np.float64]
+    """Claims filed and not decided."""
+    reported: NDArray[np.float64]
+    """Yuan that those of them will be granted that meet the terms (reported but not settled)."""
+    unreported: NDArray[np.float64]
+    """Yuan that claims will be granted that are incurred but not reported."""
+
+
+class Claims:
+    """The run-off table of a pool.
+
+    Args:
+        amounts: yuan a claim of each benefit class, shape (classes,).
+        plans: how many plans there are.
+        periods: how many periods are simulated.
+        terms: what decides the course of a claim.
+        expected: whether it holds expected claims; sampled ones stay whole numbers, if `terms.scale` is one.
+    """
+
+    def __init__(self, amounts: NDArray[np.float64], plans: int, periods: int, terms: Terms, *, expected: bool) -> None:
+        self.amounts = amounts
+        self.terms = terms
+        self.whole = not expected and float(terms.scale).is_integer()
+        self._blocks = (plans, amounts.size, 2)
+        filings = periods + LONGEST_LAG + 2
+        self.people = np.zeros((filings, *self._blocks, 2 * BIRTH_YEARS))
+        """Open claims by filing period, plan, benefit class, outcome, and sex and year of birth."""
+        self.half_months = np.zeros((filings, *self._blocks))
+        """Their summed age at diagnosis, by filing period, plan, class and outcome."""
+        self.totals = np.zeros((filings, *self._blocks))
+        """Their number, by the same."""
+        self._new = np.zeros((*self._blocks, 2, BIRTH_YEARS))
+        self._new_half_months = np.zeros(self._blocks)
+        self._oldest = 0
+        """The first filing period that may hold a claim."""
+
+    def expect(self, cohorts: NDArray[np.int64], cover: Cover, risk: Risk, period: int, half_month: int) -> None:
+        """Take in the claims to be expected from this period's exposure, by outcome and lag."""
+        new, ages = self._new, self._new_half_months
+        _expect(cohorts, cover.chance, cover.accident_chance, risk, half_month, new, ages)
+        by_cell = new.reshape(*self._blocks, -1)
+        _spread(by_cell, ages, period, self.terms, self.people, self.half_months, self.totals)
+
+    def enter(self, claims: Sampled, period: int, half_month: int) -> None:
+        """Take in the claims of members who fell ill in this period."""
+        _enter_sampled(claims, period, half_month, self.terms.scale, self.people, self.half_months, self.totals)
+
+    def file(self, period: int, postponed: float) -> NDArray[np.float64]:
+        """File the claims that are due; a share of them is put off to the next period.
+
+        Returns claims filed by plan, shape (plans,).
         """
-        waiting = self.waiting
-        _, cohort = np.unique(waiting.due, return_inverse=True)
-        size = np.bincount(cohort, waiting.people)
-        before_cohort = np.cumsum(size) - size
-        before = np.cumsum(waiting.people) - waiting.people
-        share = np.clip((capacity - before_cohort) / np.maximum(size, 1e-300), 0.0, 1.0)
-        in_turn = np.clip(capacity - before, 0.0, waiting.people)
-        decided = np.where(waiting.row == NO_PERSON, share[cohort] * waiting.people, in_turn)
-        decided = decided * (waiting.due <= filed_by)
-        done = self.waiting._replace(people=decided).only(decided > 0)
-        rest = self.waiting.people - decided
-        self.waiting = self.waiting._replace(people=rest).only(rest > 0)
-        return done
+        if postponed > 0:
+            later = period + 1
+            self._take(period, postponed, self.people[later], self.half_months[later], self.totals[later])
+        return np.asarray(self.totals[period].sum(axis=(1, 2)))
+
+    def review(self, capacity: float, filed_by: int) -> Decided:
+        """Decide claims in the order of filing, as many as capacity allows, of those filed by this period."""
+        people, ages = np.zeros(self.people.shape[1:]), np.zeros(self._blocks)
+        totals, left = np.zeros(self._blocks), capacity
+        for filed in range(self._oldest, filed_by + 1):
+            size = float(self.totals[filed].sum())
+            if size > 0:
+                share = min(1.0, left / size)
+                if share > 0:
+                    self._take(filed, share, people, ages, totals)
+                left -= size
+                if share < 1:
+                    break
+            self._oldest = filed + 1
+        return Decided(people.reshape(*self._blocks, 2, BIRTH_YEARS), ages, totals)
+
+    def outstanding(self, period: int) -> Outstanding:
+        """What is open after the review of this period."""
+        waiting = self.totals[self._oldest : period + 1].sum(axis=0)
+        unreported = self.totals[period + 1 : period + LONGEST_LAG + 2].sum(axis=0)
+        return Outstanding(
+            waiting.sum(axis=(1, 2)), waiting[:, :, GRANTED] @ self.amounts, unreported[:, :, GRANTED] @ self.amounts
+        )
+
+    def _take(
+        self,
+        filed: int,
+        share: float,
+        people: NDArray[np.float64],
+        half_months: NDArray[np.float64],
+        totals: NDArray[np.float64],
+    ) -> None:
+        """Take this share of the claims filed in one period out of the table, and add it to these arrays."""
+        blocks = self.totals[filed].size
+        _take(
+            self.people[filed].reshape(blocks, -1),
+            self.half_months[filed].reshape(-1),
+            self.totals[filed].reshape(-1),
+            share,
+            self.whole,
+            people.reshape(blocks, -1),
+            half_months.reshape(-1),
+            totals.reshape(-1),
+        )

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import luck
-from agents.compiled import compiled_inline
+from agents.compute.compiled import compiled_inline
 from agents.population import DIE, FALL_ILL, NEVER, SIGNS_APPEAR, SIGNS_PASS, TURN_SIXTY
 from model.scenario import Scenario
 
@@ -44,6 +44,7 @@ def _rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@cache
 def table(name: str, value: str, **where: str) -> NDArray[np.float64]:
     """A column of a data file by sex and single age, shape (2, 106), females first.
 
@@ -59,6 +60,7 @@ def table(name: str, value: str, **where: str) -> NDArray[np.float64]:
     for sex in range(2):
         known = np.flatnonzero(~np.isnan(result[sex]))
         result[sex] = np.interp(np.arange(AGES), known, result[sex, known])
+    result.setflags(write=False)
     return result
 
 
@@ -94,7 +96,7 @@ class Health:
         return HALF_MONTHS_PER_YEAR * self.signs_exit * self.true_alarm
 
 
-def health(scenario: Scenario) -> Health:
+def health_of(scenario: Scenario) -> Health:
     """The tables and the chain of a scenario; sources in `model/data/README.md`."""
     critical = table("ci_incidence.csv", "incidence_per_person_year", table="CI4_2020_28dis")
     thyroid = scenario.thyroid_multiplier * table("cancer_incidence.csv", "thyroid_incidence_per_person_year")

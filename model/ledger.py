@@ -1,7 +1,9 @@
-"""Money, in integer fen (1/100 yuan): accounts, transfers, and what is owed."""
+"""Money, in integer fen (1/100 yuan): accounts, transfers, and what a settlement moves."""
 
 from collections import defaultdict
 from typing import NamedTuple
+
+from agents.platform import PlanSettlement
 
 MEMBERS = "members"
 PATIENTS = "patients"
@@ -42,6 +44,15 @@ class Ledger:
             self.balances[source] -= int(fen)
             self.balances[target] += int(fen)
             self.transfers.append(Transfer(period, source, target, int(fen), reason))
+
+    def book(self, period: int, plan: str, settlement: PlanSettlement) -> None:
+        """Move the money of a settlement: shares in, subsidies in, aid and fee out."""
+        of_plan, whole, waived = pool(plan), settlement.whole, settlement.waived
+        self.transfer(period, MEMBERS, of_plan, whole.collected - waived, "shares")
+        self.transfer(period, PLATFORM, of_plan, waived, "shares paid for members")
+        self.transfer(period, PLATFORM, of_plan, whole.subsidy, "excess over caps")
+        self.transfer(period, of_plan, PATIENTS, whole.aid, "aid")
+        self.transfer(period, of_plan, PLATFORM, whole.fee, "fee")
 
     def total(self, reason: str, period: int | None = None) -> int:
         """Fen moved for a reason, in one period or in all."""

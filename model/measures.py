@@ -1,17 +1,52 @@
-"""What is measured: one dictionary, name -> label, unit, kind. One value per plan and period.
+"""What is measured: every measure once, with its label, unit, kind and function. One value per plan and period.
 
 The kind says how periods add up: flows are summed, stocks taken at the end, ratios averaged.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.compiled import compiled
-from agents.population import FRAILTY_UNIT
-from agents.rolls import WELL, WELL_FRAILTY, WITH_SIGNS
-from model.health import Health
+from agents import counts
+from agents.cohorts import InForce
+from agents.platform import FEN, PlanSettlement
+from model.claims import GRANTED, REFUSED, Decided, Outstanding
+
+Values = NDArray[np.float64] | NDArray[np.int64]
+PER_YEAR = 24
+"""Half-months in a year."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a period has come to: everything that measures are taken from. Arrays over plans unless said otherwise."""
+
+    scale: float
+    flows: NDArray[np.int64]
+    """People who did or met something in the period (`agents.counts`), shape (11, plans)."""
+    counts: NDArray[np.int64]
+    """The same in rows, shape (plans, 11)."""
+    in_force: InForce
+    settlements: list[PlanSettlement]
+    filed: NDArray[np.float64]
+    decided: Decided
+    outstanding: Outstanding
+    taken_over: NDArray[np.int64]
+    """Rows."""
+    trust: float
+    expected_price: NDArray[np.float64]
+
+    def total(self, name: str) -> NDArray[np.int64]:
+        """A number of the settlement of each plan."""
+        return np.array([getattr(settlement.whole, name) for settlement in self.settlements])
+
+    @property
+    def waived(self) -> NDArray[np.int64]:
+        """Fen of the shares that the platform pays for members."""
+        return np.array([settlement.waived for settlement in self.settlements])
 
 
 class Measure(NamedTuple):
@@ -21,72 +56,120 @@ class Measure(NamedTuple):
     unit: str
     kind: str
     """`stock`, `flow` or `ratio`."""
+    of: Callable[[Settled], Values]
+    """Its value for each plan, shape (plans,)."""
+
+
+def _people(rows: NDArray[np.int64], scale: float) -> NDArray[np.int64]:
+    return np.rint(rows * scale).astype(np.int64)
+
+
+def _per(sum_: Values, number: Values) -> NDArray[np.float64]:
+    """A mean; nan where there is nobody."""
+    return np.array([a / n if n else np.nan for a, n in zip(sum_.tolist(), number.tolist(), strict=True)])
+
+
+def _flow(label: str, what: int) -> Measure:
+    return Measure(label, "people", "flow", lambda settled: settled.flows[what])
+
+
+def _risk(settled: Settled, risk: int, number: int) -> NDArray[np.float64]:
+    return _per(settled.counts[:, risk] / counts.RISK_UNIT, settled.counts[:, number])
+
+
+def _members(settled: Settled) -> NDArray[np.int64]:
+    return np.asarray(settled.in_force.members.sum(axis=(1, 2)))
+
+
+def _granted(settled: Settled) -> NDArray[np.float64]:
+    return np.asarray(settled.decided.by_class[:, :, GRANTED].sum(axis=1))
 
 
 MEASURES = {
-    "members": Measure("members who share this settlement", "people", "stock"),
-    "nonmembers": Measure("people of eligible age in no plan", "people", "stock"),
-    "joined": Measure("joined since the last settlement, transfers included", "people", "flow"),
-    "transferred_in": Measure("of those, came from the general plan at 60", "people", "flow"),
-    "left": Measure("left by their own decision", "people", "flow"),
-    "aged_out": Measure("left on reaching 60", "people", "flow"),
-    "ill": Measure("left by critical illness", "people", "flow"),
-    "died": Measure("left by death from another cause", "people", "flow"),
-    "taken_over": Measure("took the insurer's cover that replaced the pool", "people", "flow"),
-    "turned_away": Measure("wanted to join and were stopped by the questionnaire", "people", "flow"),
-    "considered": Measure("people who considered joining", "people", "flow"),
-    "noticed": Measure("members who looked at their bill", "people", "flow"),
-    "claims_filed": Measure("claims filed", "claims", "flow"),
-    "claims_refused": Measure("claims refused", "claims", "flow"),
-    "claims_waiting": Measure("claims filed and not yet decided", "claims", "stock"),
-    "recipients": Measure("claims granted and paid", "people", "flow"),
-    "aid_yuan": Measure("aid paid", "yuan", "flow"),
-    "owed_yuan": Measure("aid due for claims diagnosed and not yet decided", "yuan", "stock"),
-    "fee_yuan": Measure("management fee", "yuan", "flow"),
-    "collected_yuan": Measure("shares collected from members", "yuan", "flow"),
-    "platform_yuan": Measure("paid by the platform (caps, waivers, closing)", "yuan", "flow"),
-    "carry_yuan": Measure("left in the pool by rounding", "yuan", "stock"),
-    "share_yuan": Measure("a member's share of this settlement", "yuan", "flow"),
-    "member_mean_age": Measure("mean age of members", "years", "ratio"),
-    "recipient_mean_age": Measure("mean age of recipients at diagnosis", "years", "ratio"),
-    "member_mean_risk": Measure("mean own risk of members", "per person-year", "ratio"),
-    "joiner_mean_risk": Measure("mean own risk of those who joined", "per person-year", "ratio"),
-    "leaver_mean_risk": Measure("mean own risk of those who left", "per person-year", "ratio"),
-    "nonmember_mean_risk": Measure("mean own risk of eligible ages outside", "per person-year", "ratio"),
-    "trust": Measure("trust in the platform", "share", "stock"),
-    "expected_price_yuan": Measure("what a year is expected to cost", "yuan/year", "stock"),
+    "members": Measure("members who share this settlement", "people", "stock", lambda s: s.total("members")),
+    "nonmembers": Measure(
+        "people of eligible age in no plan", "people", "stock", lambda s: _people(s.in_force.outside, s.scale)
+    ),
+    "joined": _flow("joined since the last settlement, transfers included", counts.JOINED),
+    "transferred_in": _flow("of those, came from the general plan at 60", counts.TRANSFERRED_IN),
+    "left": _flow("left by their own decision", counts.LEFT_PLAN),
+    "aged_out": _flow("left on reaching 60", counts.AGED_OUT),
+    "ill": _flow("left by critical illness", counts.ILL),
+    "died": _flow("left by death from another cause", counts.DIED),
+    "taken_over": Measure(
+        "took the insurer's cover that replaced the pool", "people", "flow", lambda s: _people(s.taken_over, s.scale)
+    ),
+    "turned_away": _flow("wanted to join and were stopped by the questionnaire", counts.TURNED_AWAY),
+    "considered": _flow("people who considered joining", counts.CONSIDERED),
+    "noticed": _flow("members who looked at their bill", counts.NOTICED),
+    "claims_filed": Measure("claims filed", "claims", "flow", lambda s: s.filed),
+    "claims_refused": Measure(
+        "claims refused", "claims", "flow", lambda s: s.decided.by_class[:, :, REFUSED].sum(axis=1)
+    ),
+    "claims_waiting": Measure("claims filed and not yet decided", "claims", "stock", lambda s: s.outstanding.waiting),
+    "recipients": Measure("claims granted and paid", "people", "flow", _granted),
+    "recipients_female": Measure(
+        "of those, to women", "people", "flow", lambda s: s.decided.people[:, :, GRANTED, 0].sum(axis=(1, 2))
+    ),
+    "aid_yuan": Measure("aid paid", "yuan", "flow", lambda s: s.total("aid") / FEN),
+    "owed_yuan": Measure(
+        "aid due for claims diagnosed and not yet decided",
+        "yuan",
+        "stock",
+        lambda s: s.outstanding.reported + s.outstanding.unreported,
+    ),
+    "reported_yuan": Measure(
+        "of that, for claims filed (reported but not settled)", "yuan", "stock", lambda s: s.outstanding.reported
+    ),
+    "unreported_yuan": Measure(
+        "of that, for claims not filed (incurred but not reported)", "yuan", "stock", lambda s: s.outstanding.unreported
+    ),
+    "fee_yuan": Measure("management fee", "yuan", "flow", lambda s: s.total("fee") / FEN),
+    "collected_yuan": Measure(
+        "shares collected from members", "yuan", "flow", lambda s: (s.total("collected") - s.waived) / FEN
+    ),
+    "platform_yuan": Measure(
+        "paid by the platform (caps, waivers, closing)", "yuan", "flow", lambda s: (s.total("subsidy") + s.waived) / FEN
+    ),
+    "carry_yuan": Measure("left in the pool by rounding", "yuan", "stock", lambda s: s.total("carry") / FEN),
+    "share_yuan": Measure(
+        "a member's share of this settlement, on average",
+        "yuan",
+        "flow",
+        lambda s: np.array([settlement.mean_share for settlement in s.settlements]) / FEN,
+    ),
+    "member_mean_age": Measure(
+        "mean age of members", "years", "ratio", lambda s: _per(s.in_force.half_months, _members(s)) / PER_YEAR
+    ),
+    "recipient_mean_age": Measure(
+        "mean age of recipients at diagnosis",
+        "years",
+        "ratio",
+        lambda s: _per(s.decided.half_months[:, :, GRANTED].sum(axis=1), _granted(s)) / PER_YEAR,
+    ),
+    "member_mean_risk": Measure(
+        "mean own risk of members", "per person-year", "ratio", lambda s: _per(s.in_force.risk, _members(s))
+    ),
+    "joiner_mean_risk": Measure(
+        "mean own risk of those who joined",
+        "per person-year",
+        "ratio",
+        lambda s: _risk(s, counts.JOINER_RISK, counts.JOINED),
+    ),
+    "leaver_mean_risk": Measure(
+        "mean own risk of those who left",
+        "per person-year",
+        "ratio",
+        lambda s: _risk(s, counts.LEAVER_RISK, counts.LEFT_PLAN),
+    ),
+    "nonmember_mean_risk": Measure(
+        "mean own risk of eligible ages outside",
+        "per person-year",
+        "ratio",
+        lambda s: _per(s.in_force.outside_risk, s.in_force.outside),
+    ),
+    "trust": Measure("trust in the platform", "share", "stock", lambda s: np.full(len(s.settlements), s.trust)),
+    "expected_price_yuan": Measure(
+        "what a year is expected to cost, on average", "yuan/year", "stock", lambda s: s.expected_price.copy()
+    ),
 }
-
-
-def people(rolls: NDArray[np.int64]) -> int:
-    """Rows on these rolls, shape (2, 1440, 3) each."""
-    return int(rolls[..., WELL].sum() + rolls[..., WITH_SIGNS].sum())
-
-
-def mean_age(rolls: NDArray[np.int64], half_month: int) -> float:
-    """Mean age in years of the people on these rolls; nan where there is nobody."""
-    by_month = rolls[..., WELL].sum(axis=0) + rolls[..., WITH_SIGNS].sum(axis=0)
-    ages = half_month - 2 * np.arange(by_month.size)
-    total = int(by_month.sum())
-    return int(by_month @ ages) / total / 24 if total else float("nan")
-
-
-@compiled
-def _total_risk(rolls: np.ndarray, half_month: int, well_risk: np.ndarray, signs_risk: float) -> float:
-    """Summed own incidence per person-year of the people on these rolls."""
-    total = 0.0
-    for sex in range(rolls.shape[0]):
-        for month in range(rolls.shape[1]):
-            if rolls[sex, month, WELL_FRAILTY] or rolls[sex, month, WITH_SIGNS]:
-                age = min(max(0, (half_month - 2 * month) // 24), well_risk.shape[1] - 1)
-                total += well_risk[sex, age] * rolls[sex, month, WELL_FRAILTY] / FRAILTY_UNIT
-                total += signs_risk * rolls[sex, month, WITH_SIGNS]
-    return total
-
-
-def mean_risk(rolls: NDArray[np.int64], half_month: int, health: Health) -> float:
-    """Mean own incidence per person-year of the people on these rolls, given signs and frailty."""
-    total = people(rolls)
-    if not total:
-        return float("nan")
-    return float(_total_risk(rolls, half_month, health.well_risk, health.signs_risk)) / total

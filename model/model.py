@@ -3,49 +3,51 @@
 A Mesa model like any other: `step`, `DataCollector`, `mesa.batch_run` and `SolaraViz` work on it unchanged.
 """
 
-import math
 import secrets
-from collections.abc import Callable
-from datetime import date
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import mesa
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from agents.crowd import (
-    TALLIES,
-    Crowd,
-    enter_everybody,
-)
+from agents.cohorts import empty_cohorts, end_waits, in_force
+from agents.context import Context
+from agents.counts import empty_counts
+from agents.crowd.driver import Crowd, Illness, count_everybody
+from agents.influence import NONE, Influence, Rule
 from agents.insurer import Insurer
 from agents.member import Member, as_illness
-from agents.outlook import Outlook
-from agents.platform import FEN, Platform, Settlement
-from agents.population import (
-    AWARE,
-    BARRED,
-    CHRONIC,
-    GENERAL,
-    LEFT,
-    PLACES,
-    PLAN_NAMES,
-    UNAWARE,
-    Population,
-)
+from agents.platform import PlanSettlement, Platform
+from agents.population import GENERAL, PLACES, PLAN_NAMES, Population
 from agents.regulator import Regulator
-from agents.rolls import empty_rolls, end_waits, members_of_plan
-from model import calendar, measures, memory, record
-from model.claims import Docket, Terms, expected_cases, lag_distribution, sampled_cases
-from model.events import CLOSING_ANNOUNCED, GATE_DROPPED, Event, events_in, in_covid
-from model.health import health
-from model.ledger import Ledger
-from model.plans import WAIVED_JOINERS, WAIVED_SHARES, WAIVER_YEAR, fair_values, plans
+from agents.sharing import SharingRule
+from model import attention, calendar, claims, memory
+from model.behaviour import behaviour_of
+from model.cover import Benefits
+from model.events import CLOSING_ANNOUNCED, GATE_DROPPED, events_in, in_covid
+from model.health import Health, health_of
+from model.ledger import PATIENTS, PLATFORM, Ledger
+from model.measures import Settled
+from model.phases import Stopwatch, listed, phase
+from model.plans import WAIVED_JOINERS, plans, platform_rules
+from model.report import Collector, Report
 from model.scenario import Scenario, ScenarioError
 from model.synthesis import synthesize
+from model.trust import Mood, after_news
 
 DRIVERS = ("crowd", "agents")
 PLANS = len(PLAN_NAMES)
+
+
+class Reviewed(NamedTuple):
+    """What became of claims in a period."""
+
+    filed: NDArray[np.float64]
+    """Claims filed by plan, shape (plans,)."""
+    decided: claims.Decided
+    outstanding: claims.Outstanding
 
 
 class MutualAidModel(mesa.Model):  # type: ignore[misc]
@@ -59,22 +61,16 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             in shuffled order, with the same results bit for bit (for some thousand rows).
         member: the class of those agents, `Member` or a subclass.
         population: people made elsewhere, instead of those of the scenario; the model works on a copy of them.
+        health: risks and health chain, instead of those of the scenario.
+        rules: behavioural rules of your own (`agents/influence.py`).
+        sharing: for a plan by its name, how it divides its claims (`agents/sharing.py`); equal shares by default.
         overrides: parameters that differ from the scenario.
 
     Raises:
-        ValueError: for a driver or a class of members that does not exist or cannot take part.
+        ValueError: for a driver, a class of members or a plan that does not exist or cannot take part.
         ScenarioError: for parameters that are not allowed, a population that does not fit into memory, or one whose
             scale or health events are not those of the scenario.
     """
-
-    PHASES = (
-        ("hear and join, notice and leave", "_decide"),
-        ("age and fall ill", "_befall"),
-        ("file and review claims", "_review"),
-        ("settle and publish", "_settle"),
-        ("news and trust", "_hear_news"),
-        ("record", "_record"),
-    )
 
     def __init__(
         self,
@@ -84,64 +80,92 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         driver: str = "crowd",
         member: type[Member] = Member,
         population: Population | None = None,
+        health: Health | None = None,
+        rules: Sequence[Rule] = (),
+        sharing: dict[str, SharingRule] | None = None,
         **overrides: Any,
     ) -> None:
-        if driver not in DRIVERS:
-            raise ValueError(f"driver = {driver!r} is not allowed: {' or '.join(DRIVERS)}")
-        if not issubclass(member, Member):
-            raise ValueError(f"member = {member.__name__} is no subclass of Member")
-        if member is not Member and driver != "agents":
-            raise ValueError(f"member = {member.__name__} needs driver = 'agents'")
+        _check_driver(driver, member)
         if scenario is None and rng is None:
             rng = secrets.randbelow(2**31)
         chosen = (Scenario() if scenario is None else scenario).replace(rng=rng, **overrides)
         if population is None:
             memory.check(chosen)
         super().__init__(scenario=chosen)
-        self.health = health(chosen)
-        self.plans = plans(chosen)
+        self.driver = driver
         self.period = 0
         """The period that the next step simulates, and during a step the one that it simulates; 0 at the launch."""
-        self.ledger = Ledger()
-        self.docket = Docket(chosen.seed)
-        self.population = synthesize(chosen) if population is None else _for_this_run(population, chosen)
-        self.rolls = empty_rolls(chosen.wait_periods)
-        enter_everybody(self.population, 0, chosen.wait_periods, self.rolls)
-        self._enrol()
-        self.platform = Platform(self, plans=self.plans, docket=self.docket, ledger=self.ledger)
-        self.insurer = Insurer(self)
-        self.regulator = Regulator(self)
-        self.trust = 1.0
-        self.bad_news = 0.0
-        self.closing = False
-        self.readings = np.zeros(len(PLACES))
-        self.records: list[dict[str, Any]] = []
-        self.tally = np.zeros((PLANS, TALLIES), dtype=np.int64)
-        self.taken_over = np.zeros(PLANS, dtype=np.int64)
+        self.stopwatch = Stopwatch()
+        # The world.
+        self.health = health or health_of(chosen)
+        self.plans = plans(chosen)
+        self._youngest = np.array([plan.youngest for plan in self.plans])
+        self._oldest = np.array([plan.oldest for plan in self.plans])
+        self._screening = np.array([plan.screening for plan in self.plans])
+        self.benefits = Benefits(self.plans, self.health)
+        self.behaviour = behaviour_of(chosen)
+        # The people.
+        self.population = synthesize(chosen, self.health) if population is None else _for_this_run(population, chosen)
+        self._potential = len(self.population) * self.population.scale
+        self.influence = NONE
+        self._influence = Influence(rules, len(self.population))
+        self.cohorts = empty_cohorts(chosen.wait_periods)
+        count_everybody(self.population, 0, chosen.wait_periods, self.cohorts)
+        self.counts = empty_counts()
+        """What happened to people so far in this period (`agents.counts`), shape (plans, 11)."""
         self.diagnosed: list[tuple[int, int, int, bool]] = []
-        self.outlook = self._look_around()
-        self.driver = driver
+        # The institutions and what they keep.
+        self.platform = Platform(self, platform_rules(chosen, self.plans, sharing or {}))
+        self.insurer = Insurer(self, loading=chosen.insurer_loading, takeover_loading=chosen.takeover_loading)
+        self.regulator = Regulator(self, impact=chosen.regulator_impact, closes=chosen.closing)
+        self.ledger = Ledger()
+        self.risk = claims.risk_of(self.health)
+        self.claims = claims.Claims(
+            self.benefits.amounts,
+            PLANS,
+            chosen.periods,
+            claims.terms_of(chosen, self.plans),
+            expected=chosen.expected_claims,
+        )
+        # What everybody sees.
+        self.mood = Mood(trust=1.0, bad_news=0.0)
+        self.closing = False
+        """Whether the closing of the pool was announced."""
+        self.readings = np.zeros(len(PLACES))
+        """The public clock of each place, shape (8,)."""
+        self.in_force = self._in_force()
+        self.context = self._context()
+        self.report = Report()
+        self.datacollector = Collector(self)
         if driver == "crowd":
-            self._crowd = Crowd(self.population, self.rolls)
+            self._crowd = Crowd(self.population, self.cohorts)
         else:
             member.create_agents(self, len(self.population), np.arange(len(self.population)))
-        self._lags = lag_distribution(chosen.lag_months)
-        self.datacollector = mesa.DataCollector(model_reporters=record.reporters())
 
     @property
     def history(self) -> pd.DataFrame:
         """One row per period and plan; columns: period, date, plan, and every measure (`model/measures.py`)."""
-        return pd.DataFrame(self.records, columns=["period", "date", "plan", *measures.MEASURES])
+        return self.report.history()
 
-    @classmethod
-    def describe(cls) -> str:
-        """The phases of a period, in order."""
-        return "\n".join(f"{number}. {what}" for number, (what, _) in enumerate(cls.PHASES, start=1))
+    @property
+    def trust(self) -> float:
+        """Trust in the platform, between 0 and 1."""
+        return self.mood.trust
+
+    def describe(self) -> str:
+        """The phases of a period in order and, after a run, the milliseconds that each took in all."""
+        return listed(type(self), self.stopwatch)
 
     def step(self) -> None:
         """One period, up to and including its settlement."""
-        for _, phase in self.PHASES:
-            getattr(self, phase)()
+        context = self.attend()
+        counts = self.decide(context)
+        ill = self.apply_health_events(context, counts)
+        reviewed = self.review_claims(ill)
+        settlements = self.settle(reviewed)
+        self.mood = self.hear_news(reviewed)
+        taken_over = self.close(context)
+        self.record(counts, reviewed, settlements, taken_over)
         self.period += 1
         if self.period >= self.scenario.periods:
             self.running = False
@@ -156,83 +180,140 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     # The phases.
 
-    def _decide(self) -> None:
-        """People hear of the pool and join, notice their bill and leave."""
-        end_waits(self.rolls, self.period, self.scenario.wait_periods)
-        self.tally[:] = 0
-        self._advance_clocks()
-        self.outlook = self._look_around()
+    @phase("waiting periods end; what calls for attention")
+    def attend(self) -> Context:
+        """Waiting periods end, the public clocks move on; returns what people see when they decide."""
+        end_waits(self.cohorts, self.period, self.scenario.wait_periods)
+        members = round(int(self.in_force.members.sum()) * self.population.scale)
+        self.readings += attention.increase(
+            self.scenario,
+            self.plans,
+            self.period,
+            members / self._potential,
+            self.mood.bad_news,
+            self.platform.bill_rise,
+        )
+        self.context = self._context()
+        self.influence = self._influence.of_period(self.population, self.context)
+        return self.context
+
+    @phase("hear and join, notice and leave")
+    def decide(self, context: Context) -> NDArray[np.int64]:
+        """People hear of the pool and join, notice their bill and leave; returns what is counted."""
         if self.driver == "crowd":
-            self._crowd.decide(self.outlook, self.tally)
+            self.counts = self._crowd.decide(context, self.behaviour, self.influence)
         else:
+            self.counts = empty_counts()
             self._members().shuffle_do("decide")
+        return self.counts
 
-    def _befall(self) -> None:
-        """What was fated for this period comes; the ill among the members will claim."""
-        terms = self._terms()
+    @phase("age and fall ill")
+    def apply_health_events(self, context: Context, counts: NDArray[np.int64]) -> Illness:
+        """The health events of this period come; adds to `counts`. Returns the members who fell ill.
+
+        Expected claims are those of the members who have decided and not yet met their fate.
+        """
         if self.scenario.expected_claims:
-            # Those of the members who have decided and not yet met their fate.
-            self.docket.enter(expected_cases(self.rolls, self.health, terms))
+            self.claims.expect(self.cohorts, self._cover(), self.risk, self.period, context.half_month)
         if self.driver == "crowd":
-            ill = self._crowd.befall(self.outlook, self.tally)
-        else:
-            self.diagnosed.clear()
-            self._members().shuffle_do("meet_fate")
-            ill = as_illness(self.diagnosed)
-        if not self.scenario.expected_claims:
-            self.docket.enter(sampled_cases(self.population.columns, ill, self.health, terms))
+            return self._crowd.apply_health_events(context, self.behaviour, self.influence, counts)
+        self.diagnosed.clear()
+        self._members().shuffle_do("meet_fate")
+        return as_illness(self.diagnosed)
 
-    def _review(self) -> None:
+    @phase("file and review claims")
+    def review_claims(self, ill: Illness) -> Reviewed:
         """Claims are filed and reviewed; both slow down in the Covid months."""
-        covid = in_covid(self.period)
-        self.filed = self.docket.file(self.period, self.scenario.covid_filing if covid else 0.0)
-        slowed = self.scenario.covid_review if covid else 1.0
-        self.decided = self.platform.review(self.period, float(self.filed.people.sum()), slowed)
-
-    def _settle(self) -> None:
-        """Each plan's approved claims are shared, paid and published."""
-        self.settlements = []
-        paid_by_platform = self.scenario.closing and calendar.debited(self.period) >= CLOSING_ANNOUNCED
-        self._enrol()
-        self.platform.begin_settlement(calendar.published(self.period).year)
-        for plan, terms in enumerate(self.plans):
-            members = self._people(self.enrolled[plan])
-            granted = self.decided.only((self.decided.plan == plan) & ~self.decided.refused)
-            settlement = self.platform.settle(
-                plan,
-                members,
-                granted,
-                fee_rate=terms.fee_at(max(terms.opens, calendar.published(self.period))),
-                most=self._most(plan),
+        scenario, period = self.scenario, self.period
+        half_month = calendar.half_month(period)
+        if not scenario.expected_claims:
+            sampled = claims.sampled_claims(
+                self.population.columns, ill, self.health, self._cover(), period, half_month, self.claims.terms
             )
-            waived = settlement.collected if paid_by_platform else self._waived(plan, settlement)
-            self.platform.collect_and_pay(self.period, plan, settlement, waived)
-            self.platform.publish(plan, settlement.share, calendar.PERIODS_PER_YEAR)
-            self.settlements.append((settlement, waived, granted))
+            self.claims.enter(sampled, period, half_month)
+        covid = in_covid(period)
+        filed = self.claims.file(period, scenario.covid_filing if covid else 0.0)
+        slowed = scenario.covid_review if covid else 1.0
+        decided = self.claims.review(self.platform.reviews(slowed), period - scenario.review_periods)
+        outstanding = self.claims.outstanding(period)
+        if slowed == 1.0:
+            self.platform.hire(float(filed.sum()), float(outstanding.waiting.sum()))
+        return Reviewed(filed, decided, outstanding)
 
-    def _hear_news(self) -> None:
+    @phase("settle and publish")
+    def settle(self, reviewed: Reviewed) -> list[PlanSettlement]:
+        """Each plan's approved claims are shared, paid and published."""
+        platform, period, day = self.platform, self.period, calendar.published(self.period)
+        pays_all = self.scenario.closing and calendar.debited(period) >= CLOSING_ANNOUNCED
+        self.in_force = self._in_force()
+        platform.begin_settlement(day.year)
+        settlements = []
+        for plan, terms in enumerate(self.plans):
+            early = None
+            if platform.waives(plan):
+                early = self.population.joined_by(calendar.period_of(WAIVED_JOINERS), GENERAL + plan)
+            settlement = platform.settle(
+                plan,
+                members=self.in_force.members[plan],
+                scale=self.population.scale,
+                benefits=self.benefits.amounts,
+                approved=reviewed.decided.people[plan, :, claims.GRANTED],
+                fee_rate=terms.fee_at(max(terms.opens, day)),
+                early=early,
+                pays_all=pays_all,
+            )
+            self.ledger.book(period, terms.name, settlement)
+            platform.publish(plan, settlement)
+            settlements.append(settlement)
+        return settlements
+
+    @phase("news and trust")
+    def hear_news(self, reviewed: Reviewed) -> Mood:
         """Events and refusals move trust; bad news makes members look."""
         events = events_in(self.period)
-        lost = self.regulator.speak([(event.kind, event.what) for event in events])
-        lost += self._lost_by(events, "scandal", self.scenario.scandal_impact)
-        lost += self._lost_by(events, "rival", self.scenario.rival_closure_impact)
-        talk = math.exp(-calendar.days_in(self.period) / (7 * self.scenario.news_weeks))
-        self.bad_news = self.bad_news * talk + lost
-        reviewed = self.decided.people.sum()
-        if reviewed > 0:
-            lost += self.scenario.refusal_impact * self.decided.people[self.decided.refused].sum() / reviewed
-        self.trust += self.scenario.trust_recovery * (1 - self.trust) - self.trust * min(lost, 1.0)
-        self.taken_over[:] = 0
+        criticism = self.regulator.speak([event.what for event in events if event.kind == "regulator"])
         self.closing |= self.regulator.orders_closing(event.kind for event in events)
-        if self.closing and self.period == calendar.PERIODS - 1:
-            self.platform.close(self.period)
-            self.taken_over = self.insurer.take_over(self.outlook, self.scenario.takeover_loading)
+        decided = float(reviewed.decided.by_class.sum())
+        refused = float(reviewed.decided.by_class[:, :, claims.REFUSED].sum()) / decided if decided else 0.0
+        return after_news(self.mood, self.scenario, self.period, events, criticism, refused)
 
-    def _record(self) -> None:
+    @phase("close")
+    def close(self, context: Context) -> NDArray[np.int64]:
+        """In the last period of a pool that closes, the platform pays what is owed, and the insurer takes members over.
+
+        Returns those rows by plan, shape (plans,).
+        """
+        if not self.closing or self.period != calendar.PERIODS - 1:
+            return np.zeros(PLANS, dtype=np.int64)
+        owed = self.claims.outstanding(self.period)
+        fen = round(float((owed.reported + owed.unreported).sum()) * 100)
+        self.ledger.transfer(self.period, PLATFORM, PATIENTS, fen, "aid after the closing")
+        return self.insurer.take_over(self.population, context, self.behaviour)
+
+    @phase("record")
+    def record(
+        self,
+        counts: NDArray[np.int64],
+        reviewed: Reviewed,
+        settlements: list[PlanSettlement],
+        taken_over: NDArray[np.int64],
+    ) -> None:
         """Write down every measure."""
-        owed = self.docket.owed
-        for plan in range(PLANS):
-            self.records.append(record.row_of(self, plan, float(owed[plan])))
+        self.report.add(
+            Settled(
+                scale=self.population.scale,
+                flows=np.rint(counts.T * self.population.scale).astype(np.int64),
+                counts=counts,
+                in_force=self.in_force,
+                settlements=settlements,
+                filed=reviewed.filed,
+                decided=reviewed.decided,
+                outstanding=reviewed.outstanding,
+                taken_over=taken_over,
+                trust=self.mood.trust,
+                expected_price=self.platform.expected_price,
+            )
+        )
         self.datacollector.collect(self)
 
     # What the phases need.
@@ -250,96 +331,57 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             )
         return members
 
-    def _enrol(self) -> None:
-        """Take the members of each plan off the rolls, for all who need them until people decide again."""
-        self.enrolled = [members_of_plan(self.rolls, plan) for plan in range(PLANS)]
-
-    def _people(self, rolls: np.ndarray) -> int:
-        return round(measures.people(rolls) * self.population.scale)
-
-    @staticmethod
-    def _lost_by(events: list[Event], kind: str, impact: float) -> float:
-        return impact * sum(event.kind == kind for event in events)
-
-    def _most(self, plan: int) -> float:
-        """Yuan that the plan's yearly cap still allows a member to be asked for."""
-        if plan or self.platform.year != WAIVER_YEAR:
-            return math.inf
-        return float(self.scenario.yearly_cap - self.platform.paid_this_year[plan] / FEN)
-
-    def _waived(self, plan: int, settlement: Settlement) -> int:
-        """Fen that the platform pays for those who joined in 2018: their first shares of 2019."""
-        if plan or self.platform.year != WAIVER_YEAR or self.platform.bills_this_year[plan] >= WAIVED_SHARES:
-            return 0
-        rows = self.population.joined_by(calendar.period_of(WAIVED_JOINERS), GENERAL)
-        return min(settlement.collected, settlement.share * round(rows * self.population.scale))
-
-    def _terms(self) -> Terms:
-        """What decides the course of a claim of this period."""
-        day = calendar.published(self.period)
-        return Terms(
-            self.scenario.seed,
-            self.period,
+    def _in_force(self) -> Any:
+        """Who is in each plan now, and who could be."""
+        return in_force(
+            self.cohorts,
             calendar.half_month(self.period),
-            self.scenario.wait_periods,
-            float(self.population.scale),
-            np.stack([plan.benefits_at(day) for plan in self.plans]),
-            np.array([plan.filing_share for plan in self.plans]),
-            self._lags,
-            self.scenario.concealment_found,
-            self.scenario.terms_refusal,
+            self._youngest,
+            self._oldest,
+            self.health.well_risk,
+            self.health.signs_risk,
         )
 
-    def _look_around(self) -> Outlook:
+    def _cover(self) -> Any:
+        return self.benefits.on(calendar.published(self.period))
+
+    def _context(self) -> Context:
         """What people see when they decide in this period: the world as of the last publication."""
-        scenario, period = self.scenario, self.period
-        day = calendar.published(period)
-        fair, fair_signs = zip(*(fair_values(plan, self.health, day) for plan in self.plans), strict=True)
-        price = self.platform.expected_price * (0.0 if self.closing else 1.0)
-        return Outlook(
-            seed=scenario.seed,
+        period, cover = self.period, self._cover()
+        price = np.zeros_like(self.platform.price_table) if self.closing else self.platform.price_table
+        return Context(
+            seed=self.scenario.seed,
             period=period,
             half_month=calendar.half_month(period),
             readings=self.readings.astype(np.float32),
-            fair=np.stack(fair),
-            fair_signs=np.stack(fair_signs),
-            insurer=self.insurer.premiums(np.stack(fair)),
+            fair=cover.fair,
+            fair_signs=cover.fair_signs,
+            insurer=self.insurer.premiums(cover.fair),
             well_risk=self.health.well_risk,
+            signs_risk=self.health.signs_risk,
             price=price,
             open=np.array([plan.open_at(period) and not self.closing for plan in self.plans]),
-            youngest=np.array([plan.youngest for plan in self.plans]),
-            oldest=np.array([plan.oldest for plan in self.plans]),
-            screening=np.array([plan.screening for plan in self.plans]),
-            gate=scenario.credit_gate and day < GATE_DROPPED,
-            wait=scenario.wait_periods,
-            trust=self.trust,
-            information=scenario.information,
-            signs_weight=scenario.signs_weight,
-            entry_knowledge=scenario.entry_knowledge,
-            exit_knowledge=scenario.exit_knowledge,
-            concealment=scenario.concealment,
-            hassle=scenario.joining_hassle,
-            join_temperature=scenario.join_temperature,
-            stay_temperature=scenario.stay_temperature,
-            signs_risk=self.health.signs_risk,
+            youngest=self._youngest,
+            oldest=self._oldest,
+            screening=self._screening,
+            gate=self.scenario.credit_gate and calendar.published(period) < GATE_DROPPED,
+            wait=self.scenario.wait_periods,
+            trust=self.mood.trust,
         )
 
-    def _advance_clocks(self) -> None:
-        """Move the public clocks on by all that calls for attention in this period."""
-        scenario, period = self.scenario, self.period
-        length = calendar.days_in(period) / calendar.DAYS_PER_PERIOD
-        again = scenario.reconsideration * length
-        members = sum(self._people(rolls) for rolls in self.enrolled)
-        told = scenario.word_of_mouth * members / (len(self.population) * self.population.scale)
-        campaign = scenario.launch_advertising * _campaign(calendar.LAUNCH, scenario.launch_weeks, period)
-        self.readings[UNAWARE] += campaign + (scenario.advertising + told) * length
-        self.readings[AWARE] += again
-        doors = (GATE_DROPPED, *(plan.opens for plan in self.plans[1:]))
-        rush = sum(_campaign(day, scenario.door_weeks, period) for day in doors)
-        self.readings[BARRED] += again + scenario.door_rush * rush
-        self.readings[LEFT] += scenario.return_rate * length
-        looks = scenario.habit + scenario.news_attention * self.bad_news
-        self.readings[GENERAL : CHRONIC + 1] += looks + scenario.salience * self.platform.bill_rise
+
+def _check_driver(driver: str, member: type[Member]) -> None:
+    """Refuse a driver that does not exist, or a class of members that it cannot run.
+
+    Raises:
+        ValueError: says which.
+    """
+    if driver not in DRIVERS:
+        raise ValueError(f"driver = {driver!r} is not allowed: {' or '.join(DRIVERS)}")
+    if not issubclass(member, Member):
+        raise ValueError(f"member = {member.__name__} is no subclass of Member")
+    if member is not Member and driver != "agents":
+        raise ValueError(f"member = {member.__name__} needs driver = 'agents'")
 
 
 def _for_this_run(population: Population, scenario: Scenario) -> Population:
@@ -359,13 +401,3 @@ def _for_this_run(population: Population, scenario: Scenario) -> Population:
             f"people; allowed: scale = {population.scale:g}"
         )
     return population.copy()
-
-
-def _campaign(start: date, weeks: float, period: int) -> float:
-    """How much of a campaign that fades with this mean length falls into a period, in periods."""
-    end = (calendar.published(period) - start).days
-    begin = max(0, end - calendar.days_in(period))
-    if end <= 0:
-        return 0.0
-    length = 7 * weeks
-    return length / calendar.DAYS_PER_PERIOD * (math.exp(-begin / length) - math.exp(-end / length))

@@ -3,14 +3,16 @@
 One code path, three sets of dated rules. Sources: `model/data/README.md`, plan rules of 2018-2021.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.platform import PlanRules, PlatformRules
 from agents.population import PLAN_NAMES
+from agents.sharing import EqualShares, SharingRule
 from model import calendar
 from model.health import ACCIDENT, AGES, EARLY_CANCER, HALF_MONTHS_PER_YEAR, KINDS, OTHER, THYROID, Health
 from model.scenario import Scenario
@@ -109,6 +111,38 @@ def plans(scenario: Scenario) -> tuple[Plan, Plan, Plan]:
         benefits={chronic_opens: _benefits(young, old, other=0.0, accident=0.0, thyroid=0.0)},
     )
     return general, seniors, chronic
+
+
+def platform_rules(scenario: Scenario, plans: Sequence[Plan], sharing: Mapping[str, SharingRule]) -> PlatformRules:
+    """What the platform of a scenario promises; plans that `sharing` does not name share equally.
+
+    Raises:
+        ValueError: if `sharing` names a plan that does not exist.
+    """
+    for name in sharing:
+        if name not in PLAN_NAMES:
+            raise ValueError(f"sharing = {{{name!r}: ...}} is not allowed: {', '.join(PLAN_NAMES)}")
+    advertised = (scenario.advertised_price, scenario.seniors_advertised_price, scenario.advertised_price)
+    of_plans = [
+        PlanRules(plan.name, plan.case_cap, price, sharing.get(plan.name, EqualShares()))
+        for plan, price in zip(plans, advertised, strict=True)
+    ]
+    of_plans[0] = replace(
+        of_plans[0],
+        yearly_cap=scenario.yearly_cap,
+        capped_in=WAIVER_YEAR,
+        waived_shares=WAIVED_SHARES,
+        waived_in=WAIVER_YEAR,
+    )
+    return PlatformRules(
+        plans=tuple(of_plans),
+        settlements_per_year=calendar.PERIODS_PER_YEAR,
+        review_start=scenario.review_start,
+        review_growth=scenario.review_growth,
+        review_clearing=scenario.review_clearing,
+        price_memory=scenario.price_memory,
+        habituation=scenario.habituation,
+    )
 
 
 def fair_values(plan: Plan, health: Health, day: date) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

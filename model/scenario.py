@@ -39,6 +39,8 @@ class Par:
     """A measure of the whole history that more of it raises, by theory or by rule; `plan.measure` for one plan."""
     lowers: str = ""
     """A measure that more of it lowers."""
+    decides: bool = False
+    """Whether people's decisions read it (`agents/decisions.py`)."""
 
 
 class Scenario(MesaScenario):  # type: ignore[misc]
@@ -129,25 +131,38 @@ class Scenario(MesaScenario):  # type: ignore[misc]
 
     # What a person knows and decides
     information: Annotated[
-        float, Par("how much people know of their own risk", "0 none, 1 all", 0, 1, "fitted", raises="member_mean_risk")
+        float,
+        Par(
+            "how much people know of their own risk",
+            "0 none, 1 all",
+            0,
+            1,
+            "fitted",
+            raises="member_mean_risk",
+            decides=True,
+        ),
     ] = 0.1048
     signs_weight: Annotated[
-        float, Par("share of the risk in warning signs that people perceive", "share", 0, 1, "fitted")
+        float, Par("share of the risk in warning signs that people perceive", "share", 0, 1, "fitted", decides=True)
     ] = 0.5436
     entry_knowledge: Annotated[
-        float, Par("share of it that counts when they consider joining", "share", 0, 1, raises="turned_away")
+        float,
+        Par("share of it that counts when they consider joining", "share", 0, 1, raises="turned_away", decides=True),
     ] = 1.0
     exit_knowledge: Annotated[
-        float, Par("share of it that counts when they consider leaving", "share", 0, 1, lowers="leaver_mean_risk")
+        float,
+        Par(
+            "share of it that counts when they consider leaving", "share", 0, 1, lowers="leaver_mean_risk", decides=True
+        ),
     ] = 1.0
     join_temperature: Annotated[
-        float, Par("noise of the choice to join (0: cut-off rule)", "ln price", 0, 5, "fitted")
+        float, Par("noise of the choice to join (0: cut-off rule)", "ln price", 0, 5, "fitted", decides=True)
     ] = 0.8834
     stay_temperature: Annotated[
-        float, Par("noise of the choice to stay (0: cut-off rule)", "ln price", 0, 5, "fitted")
+        float, Par("noise of the choice to stay (0: cut-off rule)", "ln price", 0, 5, "fitted", decides=True)
     ] = 0.5376
     concealment: Annotated[
-        float, Par("people with signs who conceal them when asked", "share", 0, 1, lowers="turned_away")
+        float, Par("people with signs who conceal them when asked", "share", 0, 1, lowers="turned_away", decides=True)
     ] = 0.1
     joining_hassle: Annotated[
         float,
@@ -158,6 +173,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             5_000,
             "size fitted; hassle and inattention: Covered California (literature.md, inertia)",
             lowers="joined",
+            decides=True,
         ),
     ] = 96.64
     advertised_price: Annotated[

@@ -5,6 +5,7 @@ person changes nobody else.
 """
 
 import math
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from agents import luck, rules
-from agents.compiled import compiled, compiled_inline, compiled_with_arrays
+from agents.compute.compiled import compiled, compiled_inline, compiled_with_arrays
+from agents.compute.threads import BLOCK, over_blocks
 from agents.population import (
     CHRONICALLY_ILL,
     DIE,
@@ -32,16 +34,16 @@ from agents.population import (
     empty_columns,
     from_log,
 )
-from agents.threads import BLOCK, over_blocks
 from model import calendar
-from model.health import AGES, SIXTY, Chain, chain_of, fate_of, health, starts_with_signs, table
+from model.health import AGES, SIXTY, Chain, Health, chain_of, fate_of, health_of, starts_with_signs, table
 from model.scenario import Scenario
 
 MOST_EVENTS = 500
 """More than one person can meet: at most one a period, one birthday and one death."""
 LEVELS = 65_536
 """Steps in which a trait's distribution is stored: one of 65,536 quantiles."""
-NORMAL = ndtri((np.arange(LEVELS) + 0.5) / LEVELS)
+_QUANTILE = (np.arange(LEVELS) + 0.5) / LEVELS
+NORMAL = ndtri(_QUANTILE)
 """The standard normal distribution at each of them."""
 CENSUS_MONTH = 12 * (2020 - 1900) + 10
 """November 2020."""
@@ -114,9 +116,15 @@ def log_levels(spread: float, never: float = 0.0) -> NDArray[np.int16]:
 
     The others keep the whole distribution among themselves.
     """
-    quantile = (np.arange(LEVELS) + 0.5) / LEVELS
-    levels = np.round(spread * ndtri(np.clip((quantile - never) / (1 - never), 0.5 / LEVELS, 1)) * LOG_UNIT)
-    return np.asarray(np.where(quantile < never, NO_RATE, np.clip(levels, NO_RATE + 1, -NO_RATE - 1)), dtype=np.int16)
+    levels = np.clip(np.round(spread * _normal_above(never) * LOG_UNIT), NO_RATE + 1, -NO_RATE - 1)
+    levels[: np.searchsorted(_QUANTILE, never)] = NO_RATE
+    return np.asarray(levels, dtype=np.int16)
+
+
+@lru_cache(maxsize=8)
+def _normal_above(share: float) -> NDArray[np.float64]:
+    """The standard normal distribution spread over the quantiles from this share on."""
+    return np.asarray(ndtri(np.clip((_QUANTILE - share) / (1 - share), 0.5 / LEVELS, 1)))
 
 
 @compiled
@@ -145,9 +153,15 @@ class Recipe(NamedTuple):
     """ln of the rates at each quantile, in 1/2048."""
 
 
+@cache
+def _who() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The alias table over sex and age in months: the same in all scenarios."""
+    return alias_table(age_weights().ravel())
+
+
 def recipe(scenario: Scenario) -> Recipe:
     """The recipe of a scenario."""
-    keep, other = alias_table(age_weights().ravel())
+    keep, other = _who()
     return Recipe(
         scenario.seed,
         keep,
@@ -278,10 +292,10 @@ def foretell(columns: Columns, chain: Chain) -> Fate:
     return fate
 
 
-def synthesize(scenario: Scenario) -> Population:
-    """The potential members of a scenario and their fate."""
+def synthesize(scenario: Scenario, health: Health | None = None) -> Population:
+    """The potential members of a scenario and their fate, by its own health tables or by others."""
     columns = empty_columns(scenario.rows)
-    chain = chain_of(health(scenario), scenario.seed, scenario.periods, calendar.half_month(0))
+    chain = chain_of(health or health_of(scenario), scenario.seed, scenario.periods, calendar.half_month(0))
     made_of = recipe(scenario)
     over_blocks(scenario.rows, lambda first, last, _: _make(columns, first, last, made_of, chain))
     return Population(columns, foretell(columns, chain), scenario.scale)

@@ -5,7 +5,7 @@ import pytest
 
 from agents.population import DIE, FALL_ILL, FRAILTY_UNIT, MALE, NEVER, SIGNS, SIGNS_APPEAR, SIGNS_PASS
 from model import calendar
-from model.health import KINDS, SEXES, chain_of, health, table
+from model.health import KINDS, SEXES, chain_of, health_of, table
 from model.scenario import Scenario
 from model.synthesis import LAUNCH_MONTH, _log_level, foretell, synthesize
 
@@ -36,7 +36,7 @@ def test_the_mean_expected_benefit_of_the_census_is_the_published_derivation():
 
 
 def test_kinds_of_illness_are_probabilities():
-    kinds = health(Scenario()).kinds
+    kinds = health_of(Scenario()).kinds
     assert kinds.shape == (2, 106, len(KINDS))
     assert kinds.min() >= 0
     np.testing.assert_allclose(kinds.sum(axis=-1), 1)
@@ -45,7 +45,7 @@ def test_kinds_of_illness_are_probabilities():
 def test_cancers_leave_room_for_other_illness():
     # Of the critical illness that is no accident, at most 95 % is cancer: with half of it accidents, 47.5 %.
     scenario = Scenario(accident_share=0.5, thyroid_multiplier=0.0)
-    kinds = health(scenario).kinds
+    kinds = health_of(scenario).kinds
     cancers = kinds[..., 1] + kinds[..., 2]
     assert cancers.max() == pytest.approx(0.475)
     np.testing.assert_allclose(kinds[..., 4], 0.5)
@@ -54,12 +54,14 @@ def test_cancers_leave_room_for_other_illness():
 
 
 def test_incidence_scales_with_the_multiplier():
-    np.testing.assert_allclose(health(Scenario(incidence_multiplier=2.5)).incidence, 2.5 * health(Scenario()).incidence)
+    np.testing.assert_allclose(
+        health_of(Scenario(incidence_multiplier=2.5)).incidence, 2.5 * health_of(Scenario()).incidence
+    )
 
 
 def expected_ill(columns, scenario, periods):
     """Sum over people of the table's incidence over the run, for average frailty and no deaths."""
-    h = health(scenario)
+    h = health_of(scenario)
     sex = columns.body & MALE
     total = np.zeros(columns.status.size)
     for period in range(periods):
@@ -103,7 +105,7 @@ def test_illness_out_of_the_blue_has_its_share():
 def test_risk_given_signs_and_without_agree_with_what_happens(people):
     """Sampled illness matches the expected incidence given what is known of each person, by state."""
     columns, fate = people.columns, people.fate
-    h = health(FLAT)
+    h = health_of(FLAT)
     with_signs = (columns.status & SIGNS) != 0
     alive = np.ones(len(people), dtype=bool)
     sex = columns.body & MALE
@@ -208,6 +210,6 @@ def test_the_young_turn_sixty_once_and_in_time(people):
 
 
 def test_fate_can_be_foretold_again_for_the_same_people(people):
-    chain = chain_of(health(FLAT), FLAT.seed, FLAT.periods, calendar.half_month(0))
+    chain = chain_of(health_of(FLAT), FLAT.seed, FLAT.periods, calendar.half_month(0))
     again = foretell(people.columns, chain)
     np.testing.assert_array_equal(again.row, people.fate.row)

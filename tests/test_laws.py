@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agents.crowd import enter_everybody
+from agents.cohorts import COVERED, NONMEMBERS, empty_cohorts
+from agents.crowd.driver import count_everybody
 from agents.population import CHRONIC, GENERAL, PLACE_MASK, PLAN_NAMES
-from agents.rolls import COVERED, NONMEMBERS, empty_rolls
 from model import calendar
 from model.model import MutualAidModel
 from model.scenario import Scenario
@@ -68,11 +68,11 @@ def test_transfers_come_from_those_who_aged_out(small_history):
 
 
 def test_the_rolls_are_what_the_columns_say(small_model):
-    fresh = empty_rolls(small_model.scenario.wait_periods)
-    enter_everybody(small_model.population, small_model.period - 1, small_model.scenario.wait_periods, fresh)
-    np.testing.assert_array_equal(fresh[[NONMEMBERS]], small_model.rolls[[NONMEMBERS]])
-    np.testing.assert_array_equal(fresh[COVERED:].sum(axis=0), small_model.rolls[COVERED:].sum(axis=0))
-    np.testing.assert_array_equal(fresh, small_model.rolls)
+    fresh = empty_cohorts(small_model.scenario.wait_periods)
+    count_everybody(small_model.population, small_model.period - 1, small_model.scenario.wait_periods, fresh)
+    np.testing.assert_array_equal(fresh[[NONMEMBERS]], small_model.cohorts[[NONMEMBERS]])
+    np.testing.assert_array_equal(fresh[COVERED:].sum(axis=0), small_model.cohorts[COVERED:].sum(axis=0))
+    np.testing.assert_array_equal(fresh, small_model.cohorts)
 
 
 def test_ages_are_those_of_the_plans(small_model):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agents import rules
-from agents.logarithm import ln
+from agents.compute.logarithm import ln
 from agents.population import AWARE, BARRED, GENERAL, LOG_UNIT, from_log
 
 

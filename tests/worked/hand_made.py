@@ -25,7 +25,7 @@ from agents.population import (
     empty_columns,
 )
 from model import calendar
-from model.health import KINDS, Health, chain_of, health
+from model.health import KINDS, Health, chain_of, health_of
 from model.model import MutualAidModel
 from model.scenario import Scenario
 from model.synthesis import foretell
@@ -155,7 +155,7 @@ def _population(made: list[dict[str, Any]], scenario: Scenario) -> Population:
 def _fate(made: list[dict[str, Any]], columns: Any, scenario: Scenario) -> Fate:
     """The given events and everybody's sixtieth birthday, sorted by period and row."""
     nobody_ill = dataclasses.replace(
-        health(scenario),
+        health_of(scenario),
         leaving=np.zeros((2, 106)),
         mortality=np.zeros((2, 106)),
         prevalence=np.zeros((2, 106)),

@@ -6,7 +6,7 @@ A call to the system's library takes 8 ns and keeps a loop from being vectorised
 
 import numpy as np
 
-from agents.compiled import compiled_inline
+from agents.compute.compiled import compiled_inline
 
 LN_2 = 0.6931471805599453
 _ROOT_HALF = np.int64(0x3FE6A09E667F3BCD)

@@ -1,12 +1,15 @@
-"""What a person can see of the world when they decide: public clocks, prices, terms, mood."""
+"""What a person can see of a period when they decide: facts, the same for everybody."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+Behaviour = Any
+"""A named tuple with one field for every parameter that says how people decide (`model.scenario.Behaviour`)."""
 
-class Outlook(NamedTuple):
+
+class Context(NamedTuple):
     """One period as seen by everybody. Arrays over plans follow `PLAN_NAMES`; over sexes: female, male."""
 
     seed: int
@@ -23,8 +26,10 @@ class Outlook(NamedTuple):
     """The insurer's premium for the same cover, yuan per year, shape (plans, sexes, ages)."""
     well_risk: NDArray[np.float64]
     """Incidence of people without signs and of frailty 1, per person-year, shape (sexes, ages)."""
+    signs_risk: float
+    """Incidence of a person with signs, per person-year."""
     price: NDArray[np.float64]
-    """What a year of membership is expected to cost, yuan, shape (plans,)."""
+    """What a year of membership is expected to cost, yuan, shape (plans, sexes, years of birth)."""
     open: NDArray[np.bool_]
     """Whether the plan takes members, shape (plans,)."""
     youngest: NDArray[np.int64]
@@ -37,15 +42,3 @@ class Outlook(NamedTuple):
     wait: int
     """Waiting period, in periods."""
     trust: float
-    information: float
-    signs_weight: float
-    entry_knowledge: float
-    exit_knowledge: float
-    """How much of what they know of their risk counts when they consider joining, and leaving: 0 none, 1 all."""
-    concealment: float
-    hassle: float
-    """What joining costs in effort and doubt, yuan per year of cover."""
-    join_temperature: float
-    stay_temperature: float
-    signs_risk: float
-    """Incidence of a person with signs, per person-year."""

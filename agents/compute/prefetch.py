@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agents.compiled import PRIVATE_INTERFACES, compiled_inline
+from agents.compute.compiled import PRIVATE_INTERFACES, compiled_inline
 
 if PRIVATE_INTERFACES:
     from llvmlite import ir

@@ -1,4 +1,4 @@
-"""Finds those whose time has come: nothing happens to most people in most periods.
+"""Wake-ups: finds those whose time has come: nothing happens to most people in most periods.
 
 The pass over everybody reads two columns, five bytes a person, and compares; all else is done for the few on the list.
 """
@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.compiled import compiled
-from agents.desk import STRETCH
+from agents.compute.compiled import compiled
+from agents.compute.prefetch import prefetch
+from agents.crowd.batches import STRETCH
 from agents.population import PLACE_MASK, Columns
-from agents.prefetch import prefetch
 
 CHUNK = 256
 """Rows compared between two requests for memory."""

@@ -1,0 +1,199 @@
+"""Cohort counts: how many people of each sex and birth month are in each standing, and their risk, in whole numbers.
+
+They are the exposure of the pool. Averages over a hundred million people, and the expected claims of those covered,
+are sums over a few thousand cells, exact whatever the order or the number of threads.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.compute.compiled import compiled, compiled_inline
+from agents.population import (
+    BIRTH_MONTHS,
+    BIRTH_YEARS,
+    CHRONIC,
+    CONCEALED,
+    FRAILTY_UNIT,
+    GENERAL,
+    MALE,
+    PLACE_MASK,
+    PLAN_NAMES,
+    SIGNS,
+    Columns,
+    is_member,
+)
+
+# First index of the counts. A standing is a plan and honesty: 2 x plan, plus 1 for those who concealed signs.
+STANDINGS = 2 * len(PLAN_NAMES)
+NONMEMBERS = 0
+COVERED = 1
+"""Then one group a standing for members whose waiting period is over,"""
+WAITING = COVERED + STANDINGS
+"""one a standing for all members who wait,"""
+JOINED = WAITING + STANDINGS
+"""and those who wait once more, by the period in which they joined: STANDINGS x (period modulo the wait)."""
+
+BLOCK = 96
+"""Cells looked at together: those of 32 months."""
+
+# Last index of the counts.
+WELL = 0
+"""People without signs."""
+WELL_FRAILTY = 1
+"""Their summed frailty, in 1/4096."""
+WITH_SIGNS = 2
+
+
+def empty_cohorts(wait: int) -> NDArray[np.int64]:
+    """Counts for this waiting period in periods, shape (13 + 6 x max(wait, 1), 2, 1440, 3), int64."""
+    return np.zeros((JOINED + STANDINGS * max(wait, 1), 2, BIRTH_MONTHS, 3), dtype=np.int64)
+
+
+@compiled_inline
+def group_of(status: int, joined: int, period: int, wait: int) -> int:
+    """In which group someone is counted; -1 for those who are ill or dead."""
+    place = status & PLACE_MASK
+    if is_member(place):
+        standing = 2 * (place - GENERAL) + (1 if status & CONCEALED else 0)
+        return WAITING + standing if period - joined < wait else COVERED + standing
+    return NONMEMBERS if place < GENERAL or place == CHRONIC + 1 else -1
+
+
+@compiled_inline
+def _add(cohorts: np.ndarray, group: int, columns: Columns, row: int, sign: int) -> None:
+    sex, month = columns.body[row] & MALE, columns.birth_month[row]
+    if columns.status[row] & SIGNS:
+        cohorts[group, sex, month, WITH_SIGNS] += sign
+    else:
+        cohorts[group, sex, month, WELL] += sign
+        cohorts[group, sex, month, WELL_FRAILTY] += sign * np.int64(columns.frailty[row])
+
+
+@compiled_inline
+def count(cohorts: np.ndarray, columns: Columns, row: int, period: int, wait: int, sign: int) -> None:
+    """Count a person where they stand (`sign` 1), or no longer (-1)."""
+    joined = columns.joined[row]
+    group = group_of(columns.status[row], joined, period, wait)
+    if group < 0:
+        return
+    _add(cohorts, group, columns, row, sign)
+    if group >= WAITING:
+        _add(cohorts, JOINED + STANDINGS * (joined % wait) + group - WAITING, columns, row, sign)
+
+
+@compiled
+def count_rows(columns: Columns, first: int, last: int, period: int, wait: int, cohorts: np.ndarray) -> None:
+    """Count some rows where they stand."""
+    for row in range(first, last):
+        count(cohorts, columns, row, period, wait, 1)
+
+
+@compiled
+def _end_waits(joined: np.ndarray, waiting: np.ndarray, covered: np.ndarray) -> None:
+    """Count those in `joined` among the covered; shape (cells,) each, a multiple of BLOCK."""
+    for start in range(0, joined.size, BLOCK):
+        any_ = np.int64(0)
+        for cell in range(start, start + BLOCK):
+            any_ |= joined[cell]
+        # Most blocks are empty: three plans, and few conceal anything.
+        if any_ != 0:
+            for cell in range(start, start + BLOCK):
+                covered[cell] += joined[cell]
+                waiting[cell] -= joined[cell]
+                joined[cell] = 0
+
+
+def end_waits(cohorts: NDArray[np.int64], period: int, wait: int) -> None:
+    """Count those whose waiting period ends now among the covered."""
+    if wait == 0 or period < wait:
+        return
+    first = JOINED + STANDINGS * (period % wait)
+    _end_waits(
+        cohorts[first : first + STANDINGS].reshape(-1),
+        cohorts[WAITING:JOINED].reshape(-1),
+        cohorts[COVERED:WAITING].reshape(-1),
+    )
+
+
+class InForce(NamedTuple):
+    """Who is in each plan and who could be, in rows, when a settlement counts its members."""
+
+    members: NDArray[np.int64]
+    """By sex and year of birth, shape (plans, 2, 120)."""
+    half_months: NDArray[np.int64]
+    """Their summed age in half-months, shape (plans,)."""
+    risk: NDArray[np.float64]
+    """Their summed own incidence per person-year, shape (plans,)."""
+    outside: NDArray[np.int64]
+    """People in no plan whose age would let them join, shape (plans,)."""
+    outside_risk: NDArray[np.float64]
+    """Their summed own incidence per person-year, shape (plans,)."""
+
+
+@compiled
+def _sum_up(
+    cohorts: np.ndarray,
+    half_month: int,
+    youngest: np.ndarray,
+    oldest: np.ndarray,
+    well_risk: np.ndarray,
+    signs_risk: float,
+    of: InForce,
+) -> None:
+    """Fill `of`."""
+    for plan in range(youngest.size):
+        honest, waiting = COVERED + 2 * plan, WAITING + 2 * plan
+        for sex in range(cohorts.shape[1]):
+            for month in range(cohorts.shape[2]):
+                half_months = half_month - 2 * month
+                age = min(max(0, half_months // 24), well_risk.shape[1] - 1)
+                well, frailty, with_signs = 0, 0, 0
+                for group in (honest, honest + 1, waiting, waiting + 1):
+                    well += cohorts[group, sex, month, WELL]
+                    frailty += cohorts[group, sex, month, WELL_FRAILTY]
+                    with_signs += cohorts[group, sex, month, WITH_SIGNS]
+                if well or with_signs:
+                    of.members[plan, sex, month // 12] += well + with_signs
+                    of.half_months[plan] += (well + with_signs) * half_months
+                    of.risk[plan] += well_risk[sex, age] * frailty / FRAILTY_UNIT
+                    of.risk[plan] += signs_risk * with_signs
+                if youngest[plan] <= half_months < oldest[plan]:
+                    well = cohorts[NONMEMBERS, sex, month, WELL]
+                    with_signs = cohorts[NONMEMBERS, sex, month, WITH_SIGNS]
+                    if well or with_signs:
+                        of.outside[plan] += well + with_signs
+                        frailty = cohorts[NONMEMBERS, sex, month, WELL_FRAILTY]
+                        of.outside_risk[plan] += well_risk[sex, age] * frailty / FRAILTY_UNIT
+                        of.outside_risk[plan] += signs_risk * with_signs
+
+
+def in_force(
+    cohorts: NDArray[np.int64],
+    half_month: int,
+    youngest: NDArray[np.int64],
+    oldest: NDArray[np.int64],
+    well_risk: NDArray[np.float64],
+    signs_risk: float,
+) -> InForce:
+    """Sum the counts up, by plan.
+
+    Args:
+        cohorts: the counts.
+        half_month: this period, in half-months since January 1900.
+        youngest: first age at which each plan takes people, in half-months, shape (plans,).
+        oldest: first age at which it no longer does.
+        well_risk: incidence of people without signs and of frailty 1, per person-year, shape (2, ages).
+        signs_risk: incidence of people with signs, per person-year.
+    """
+    plans = youngest.size
+    of = InForce(
+        np.zeros((plans, 2, BIRTH_YEARS), dtype=np.int64),
+        np.zeros(plans, dtype=np.int64),
+        np.zeros(plans),
+        np.zeros(plans, dtype=np.int64),
+        np.zeros(plans),
+    )
+    _sum_up(cohorts, half_month, youngest, oldest, well_risk, signs_risk, of)
+    return of

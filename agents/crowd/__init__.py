@@ -1,0 +1,1 @@
+"""The driver for a hundred million people: one compiled pass over everybody."""

@@ -1,0 +1,62 @@
+"""Attention: what makes people hear of the pool, think again, or look at their bill.
+
+Each place has a public clock that shows the summed intensity of everything that calls for attention there
+(`docs/decisions/002-clocks-instead-of-coins.md`). This file says by how much it moves on in a period.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.population import AWARE, BARRED, CHRONIC, GENERAL, LEFT, PLACES, UNAWARE
+from model import calendar
+from model.events import GATE_DROPPED
+from model.plans import Plan
+from model.scenario import Scenario
+
+
+def campaign(start: date, weeks: float, period: int) -> float:
+    """How much of a campaign that fades with this mean length falls into a period, in periods."""
+    end = (calendar.published(period) - start).days
+    begin = max(0, end - calendar.days_in(period))
+    if end <= 0:
+        return 0.0
+    length = 7 * weeks
+    return length / calendar.DAYS_PER_PERIOD * (math.exp(-begin / length) - math.exp(-end / length))
+
+
+def increase(
+    scenario: Scenario,
+    plans: Sequence[Plan],
+    period: int,
+    member_share: float,
+    bad_news: float,
+    bill_rise: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """By how much the public clock of each place moves on in a period, shape (8,).
+
+    Args:
+        scenario: the parameters of hearing, noticing and coming back.
+        plans: the plans, of which all but the first open a door.
+        period: the period.
+        member_share: members per potential member.
+        bad_news: what is talked about against the platform.
+        bill_rise: by how much recent bills exceed the usual one in each plan, yuan per settlement, shape (plans,).
+    """
+    length = calendar.days_in(period) / calendar.DAYS_PER_PERIOD
+    again = scenario.reconsideration * length
+    told = scenario.word_of_mouth * member_share
+    launch = scenario.launch_advertising * campaign(calendar.LAUNCH, scenario.launch_weeks, period)
+    doors = (GATE_DROPPED, *(plan.opens for plan in plans[1:]))
+    rush = sum(campaign(day, scenario.door_weeks, period) for day in doors)
+    result = np.zeros(len(PLACES))
+    result[UNAWARE] = launch + (scenario.advertising + told) * length
+    result[AWARE] = again
+    result[BARRED] = again + scenario.door_rush * rush
+    result[LEFT] = scenario.return_rate * length
+    looks = scenario.habit + scenario.news_attention * bad_news
+    result[GENERAL : CHRONIC + 1] = looks + scenario.salience * bill_rise
+    return result

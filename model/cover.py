@@ -1,0 +1,65 @@
+"""What the plans cover from one day to the next: how likely a claim of each amount is, and what cover is worth.
+
+A benefit class is an amount of money: all illnesses for which a claim pays the same, whatever they are.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.health import ACCIDENT, Health
+from model.plans import Plan, fair_values
+
+NOT_COVERED = -1
+
+
+class Cover(NamedTuple):
+    """What holds while no plan changes its benefits."""
+
+    class_of: NDArray[np.int64]
+    """Benefit class by plan, age and kind of illness, -1 where nothing is paid, shape (plans, 106, 5)."""
+    chance: NDArray[np.float64]
+    """Probability that an illness is paid in each class, shape (plans, 2, 106, classes)."""
+    accident_chance: NDArray[np.float64]
+    """The same for those who wait, of whom only accidents are covered."""
+    fair: NDArray[np.float64]
+    """Expected benefit at average risk, yuan per year, shape (plans, 2, 106)."""
+    fair_signs: NDArray[np.float64]
+    """What known warning signs add to it, yuan per year, shape (plans, 2, 106)."""
+
+
+class Benefits:
+    """The benefit classes of all plans, and their cover on any day."""
+
+    def __init__(self, plans: Sequence[Plan], health: Health) -> None:
+        self._plans, self._health = plans, health
+        paid = np.concatenate([amounts.ravel() for plan in plans for amounts in plan.benefits.values()])
+        self.amounts: NDArray[np.float64] = np.unique(paid[paid > 0])
+        """Yuan a claim of each benefit class, rising, shape (classes,)."""
+        self._starts = sorted({start for plan in plans for start in plan.benefits})
+        self._covers: dict[int, Cover] = {}
+
+    def on(self, day: date) -> Cover:
+        """The cover in force."""
+        since = sum(start <= day for start in self._starts)
+        if since not in self._covers:
+            self._covers[since] = self._cover(day)
+        return self._covers[since]
+
+    def _cover(self, day: date) -> Cover:
+        benefits = np.stack([plan.benefits_at(day) for plan in self._plans])
+        classes = np.searchsorted(self.amounts, benefits)
+        class_of = np.where(benefits > 0, classes, NOT_COVERED)
+        pays = class_of[..., np.newaxis] == np.arange(self.amounts.size)
+        kinds = self._health.kinds
+        fair, fair_signs = zip(*(fair_values(plan, self._health, day) for plan in self._plans), strict=True)
+        return Cover(
+            class_of,
+            np.einsum("sak,pakc->psac", kinds, pays),
+            np.einsum("sa,pac->psac", kinds[..., ACCIDENT], pays[:, :, ACCIDENT]),
+            np.stack(fair),
+            np.stack(fair_signs),
+        )

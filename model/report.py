@@ -1,0 +1,146 @@
+"""The report of a run: every measure of every period, for the history, for Mesa's collector and for the page.
+
+The model writes it and never reads it back.
+"""
+
+from functools import partial
+from typing import Any, Protocol
+
+import mesa
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from agents.population import FIRST_BIRTH_YEAR, PLAN_NAMES
+from model import calendar
+from model.claims import GRANTED
+from model.measures import MEASURES, Settled
+from model.scenario import Scenario
+
+PLANS = len(PLAN_NAMES)
+SEXES = ("female", "male")
+
+
+class Report:
+    """What was measured so far, by plan and period."""
+
+    def __init__(self) -> None:
+        self.periods = 0
+        self._values: dict[str, list[Any]] = {name: [] for name in MEASURES}
+        self._members: list[NDArray[np.int64]] = []
+        self._recipients: list[NDArray[np.float64]] = []
+
+    def add(self, settled: Settled) -> None:
+        """Measure a period."""
+        for name, measure in MEASURES.items():
+            self._values[name].append(measure.of(settled))
+        self._members.append(np.rint(settled.in_force.members * settled.scale).astype(np.int64))
+        self._recipients.append(settled.decided.people[:, :, GRANTED].sum(axis=1))
+        self.periods += 1
+
+    def last(self, name: str, plan: int) -> float:
+        """The last value of a measure; before the first period nothing has happened."""
+        return float(self._values[name][-1][plan]) if self.periods else 0.0
+
+    def row(self, plan: int) -> dict[str, float]:
+        """All measures of a plan in the last period."""
+        return {name: self.last(name, plan) for name in MEASURES}
+
+    def series(self, name: str, plan: int | None = None) -> NDArray[Any]:
+        """A measure by period, shape (periods,), of one plan or summed over plans."""
+        values = np.array(self._values[name]).reshape(self.periods, PLANS)
+        return np.asarray(values.sum(axis=1) if plan is None else values[:, plan])
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Every measure, a value per period and plan, shape (periods x plans,)."""
+        return {name: np.array(values).reshape(-1) for name, values in self._values.items()}
+
+    def history(self) -> pd.DataFrame:
+        """One row per period and plan; columns: period, date, plan, and every measure."""
+        periods = range(self.periods)
+        index = {
+            "period": [calendar.label(period) for period in periods for _ in PLAN_NAMES],
+            "date": [calendar.published(period).isoformat() for period in periods for _ in PLAN_NAMES],
+            "plan": list(PLAN_NAMES) * self.periods,
+        }
+        return pd.DataFrame(index | self.columns())
+
+    def by_birth_year(self) -> pd.DataFrame:
+        """Members and recipients by sex and year of birth: a row for each that has any.
+
+        Columns: period, date, plan, sex, birth_year, members, recipients.
+        """
+        members, recipients = (np.array(parts) for parts in (self._members, self._recipients))
+        period, plan, sex, year = np.nonzero((members > 0) | (recipients > 0)) if self.periods else ((),) * 4
+        cells = (period, plan, sex, year)
+        return pd.DataFrame(
+            {
+                "period": [calendar.label(p) for p in period],
+                "date": [calendar.published(p).isoformat() for p in period],
+                "plan": [PLAN_NAMES[p] for p in plan],
+                "sex": [SEXES[s] for s in sex],
+                "birth_year": FIRST_BIRTH_YEAR + np.asarray(year, dtype=np.int64),
+                "members": members[cells] if self.periods else [],
+                "recipients": recipients[cells] if self.periods else [],
+            }
+        )
+
+
+class _Reported(Protocol):
+    """A model that keeps a report."""
+
+    report: Report
+    scenario: Scenario
+
+
+def _read(model: _Reported, name: str, plan: int | None) -> float:
+    if plan is None:
+        return sum(model.report.last(name, each) for each in range(PLANS))
+    return model.report.last(name, plan)
+
+
+def _read_seed(model: _Reported) -> int:
+    return int(model.scenario.seed)
+
+
+def _reporters() -> dict[str, tuple[str, int | None]]:
+    """Name of a reporter -> its measure and plan: totals over plans, and every measure of every plan."""
+    totals: dict[str, tuple[str, int | None]] = {f"total_{name}": (name, None) for name in ("members", "recipients")}
+    return totals | {f"{owner}_{name}": (name, plan) for plan, owner in enumerate(PLAN_NAMES) for name in MEASURES}
+
+
+class Collector(mesa.DataCollector):  # type: ignore[misc]
+    """A `DataCollector` that takes its values from the report when they are asked for, not at every step.
+
+    A hundred reporters that copy one number each would take longer than the period.
+    """
+
+    REPORTERS = _reporters()
+
+    def __init__(self, model: _Reported) -> None:
+        readers = {name: partial(_read, name=measure, plan=plan) for name, (measure, plan) in self.REPORTERS.items()}
+        self._model = model
+        self._collected: list[int] = []
+        """Periods that the report held at each collection."""
+        self._values: dict[str, list[Any]] = {}
+        super().__init__(model_reporters={"seed": _read_seed} | readers)
+
+    def collect(self, model: Any) -> None:
+        """Note that the report is collected now."""
+        self._collection_steps.append(model.time)
+        self._collected.append(self._model.report.periods)
+
+    @property
+    def model_vars(self) -> dict[str, list[Any]]:
+        """The values of every reporter, a list each: one value for each collection, 0 before the first period."""
+        if len(self._values.get("seed", ())) != len(self._collected):
+            report = self._model.report
+            self._values = {"seed": [_read_seed(self._model)] * len(self._collected)}
+            for name, (measure, plan) in self.REPORTERS.items():
+                values = np.concatenate([[0], report.series(measure, plan)])
+                self._values[name] = values[self._collected].tolist()
+        return self._values
+
+    @model_vars.setter
+    def model_vars(self, values: dict[str, list[Any]]) -> None:
+        """Ignore the empty lists that Mesa's constructor starts with."""
