@@ -28,10 +28,10 @@ from agents.population import (
 # First index of the counts. A standing is a plan and honesty: 2 x plan, plus 1 for those who concealed signs.
 STANDINGS = 2 * len(PLAN_NAMES)
 NONMEMBERS = 0
-COVERED = 1
-"""Then one group a standing for members whose waiting period is over,"""
-WAITING = COVERED + STANDINGS
-"""one a standing for all members who wait,"""
+MEMBERS = 1
+"""Then one group a standing for all members,"""
+WAITING = MEMBERS + STANDINGS
+"""one a standing for those of them who wait,"""
 JOINED = WAITING + STANDINGS
 """and those who wait once more, by the period in which they joined: STANDINGS x (period modulo the wait)."""
 
@@ -53,11 +53,11 @@ def empty_cohorts(wait: int) -> NDArray[np.int64]:
 
 @compiled_inline
 def group_of(status: int, joined: int, period: int, wait: int) -> int:
-    """In which group someone is counted; -1 for those who are ill or dead."""
+    """In which group someone is counted, those who wait also among all members; -1 for those who are ill or dead."""
     place = status & PLACE_MASK
     if is_member(place):
         standing = 2 * (place - GENERAL) + (1 if status & CONCEALED else 0)
-        return WAITING + standing if period - joined < wait else COVERED + standing
+        return WAITING + standing if period - joined < wait else MEMBERS + standing
     return NONMEMBERS if place < GENERAL or place == CHRONIC + 1 else -1
 
 
@@ -80,6 +80,7 @@ def count(cohorts: np.ndarray, columns: Columns, row: int, period: int, wait: in
         return
     _add(cohorts, group, columns, row, sign)
     if group >= WAITING:
+        _add(cohorts, MEMBERS + group - WAITING, columns, row, sign)
         _add(cohorts, JOINED + STANDINGS * (joined % wait) + group - WAITING, columns, row, sign)
 
 
@@ -91,8 +92,8 @@ def count_rows(columns: Columns, first: int, last: int, period: int, wait: int, 
 
 
 @compiled
-def _end_waits(joined: np.ndarray, waiting: np.ndarray, covered: np.ndarray) -> None:
-    """Count those in `joined` among the covered; shape (cells,) each, a multiple of BLOCK."""
+def _end_waits(joined: np.ndarray, waiting: np.ndarray) -> None:
+    """Count those in `joined` no longer among those who wait; shape (cells,) each, a multiple of BLOCK."""
     for start in range(0, joined.size, BLOCK):
         any_ = np.int64(0)
         for cell in range(start, start + BLOCK):
@@ -100,28 +101,46 @@ def _end_waits(joined: np.ndarray, waiting: np.ndarray, covered: np.ndarray) -> 
         # Most blocks are empty: three plans, and few conceal anything.
         if any_ != 0:
             for cell in range(start, start + BLOCK):
-                covered[cell] += joined[cell]
                 waiting[cell] -= joined[cell]
                 joined[cell] = 0
 
 
 def end_waits(cohorts: NDArray[np.int64], period: int, wait: int) -> None:
-    """Count those whose waiting period ends now among the covered."""
+    """Let the waiting period of those end who joined a whole wait ago."""
     if wait == 0 or period < wait:
         return
     first = JOINED + STANDINGS * (period % wait)
-    _end_waits(
-        cohorts[first : first + STANDINGS].reshape(-1),
-        cohorts[WAITING:JOINED].reshape(-1),
-        cohorts[COVERED:WAITING].reshape(-1),
-    )
+    _end_waits(cohorts[first : first + STANDINGS].reshape(-1), cohorts[WAITING:JOINED].reshape(-1))
+
+
+class Ages(NamedTuple):
+    """Which ages each plan has, in half-months, shape (plans,) each."""
+
+    youngest: NDArray[np.int64]
+    """First age at which people may join."""
+    oldest: NDArray[np.int64]
+    """First age at which they no longer may."""
+    ends: NDArray[np.int64]
+    """Age at which membership ends; LIFELONG if it does not."""
+
+
+LIFELONG = 1_000_000
+"""An age beyond every life, in half-months."""
+
+
+@compiled_inline
+def months_in(half_month: int, youngest: int, ends: int) -> tuple[int, int]:
+    """Months of birth, from and below, of those who can be members, those whose membership ends now included."""
+    return max(0, (half_month - ends + 1) // 2), min(BIRTH_MONTHS, (half_month - youngest) // 2 + 1)
 
 
 class InForce(NamedTuple):
     """Who is in each plan and who could be, in rows, when a settlement counts its members."""
 
+    number: NDArray[np.int64]
+    """Members, shape (plans,)."""
     members: NDArray[np.int64]
-    """By sex and year of birth, shape (plans, 2, 120)."""
+    """The same by sex and year of birth, shape (plans, 2, 120)."""
     half_months: NDArray[np.int64]
     """Their summed age in half-months, shape (plans,)."""
     risk: NDArray[np.float64]
@@ -136,44 +155,45 @@ class InForce(NamedTuple):
 def _sum_up(
     cohorts: np.ndarray,
     half_month: int,
-    youngest: np.ndarray,
-    oldest: np.ndarray,
+    ages: Ages,
+    occupied: np.ndarray,
     well_risk: np.ndarray,
     signs_risk: float,
     of: InForce,
 ) -> None:
     """Fill `of`."""
-    for plan in range(youngest.size):
-        honest, waiting = COVERED + 2 * plan, WAITING + 2 * plan
+    for plan in range(ages.youngest.size):
+        honest, concealed = MEMBERS + 2 * plan, MEMBERS + 2 * plan + 1
         for sex in range(cohorts.shape[1]):
-            for month in range(cohorts.shape[2]):
+            for month in range(*months_in(half_month, ages.youngest[plan], ages.ends[plan])):
                 half_months = half_month - 2 * month
                 age = min(max(0, half_months // 24), well_risk.shape[1] - 1)
-                well, frailty, with_signs = 0, 0, 0
-                for group in (honest, honest + 1, waiting, waiting + 1):
-                    well += cohorts[group, sex, month, WELL]
-                    frailty += cohorts[group, sex, month, WELL_FRAILTY]
-                    with_signs += cohorts[group, sex, month, WITH_SIGNS]
-                if well or with_signs:
-                    of.members[plan, sex, month // 12] += well + with_signs
-                    of.half_months[plan] += (well + with_signs) * half_months
-                    of.risk[plan] += well_risk[sex, age] * frailty / FRAILTY_UNIT
-                    of.risk[plan] += signs_risk * with_signs
-                if youngest[plan] <= half_months < oldest[plan]:
+                if occupied[plan]:
+                    well = cohorts[honest, sex, month, WELL] + cohorts[concealed, sex, month, WELL]
+                    signs = cohorts[honest, sex, month, WITH_SIGNS] + cohorts[concealed, sex, month, WITH_SIGNS]
+                    if well or signs:
+                        frailty = cohorts[honest, sex, month, WELL_FRAILTY]
+                        frailty += cohorts[concealed, sex, month, WELL_FRAILTY]
+                        of.number[plan] += well + signs
+                        of.members[plan, sex, month // 12] += well + signs
+                        of.half_months[plan] += (well + signs) * half_months
+                        of.risk[plan] += well_risk[sex, age] * frailty / FRAILTY_UNIT
+                        of.risk[plan] += signs_risk * signs
+                if half_months < ages.oldest[plan]:
                     well = cohorts[NONMEMBERS, sex, month, WELL]
-                    with_signs = cohorts[NONMEMBERS, sex, month, WITH_SIGNS]
-                    if well or with_signs:
-                        of.outside[plan] += well + with_signs
+                    signs = cohorts[NONMEMBERS, sex, month, WITH_SIGNS]
+                    if well or signs:
+                        of.outside[plan] += well + signs
                         frailty = cohorts[NONMEMBERS, sex, month, WELL_FRAILTY]
                         of.outside_risk[plan] += well_risk[sex, age] * frailty / FRAILTY_UNIT
-                        of.outside_risk[plan] += signs_risk * with_signs
+                        of.outside_risk[plan] += signs_risk * signs
 
 
 def in_force(
     cohorts: NDArray[np.int64],
     half_month: int,
-    youngest: NDArray[np.int64],
-    oldest: NDArray[np.int64],
+    ages: Ages,
+    occupied: NDArray[np.bool_],
     well_risk: NDArray[np.float64],
     signs_risk: float,
 ) -> InForce:
@@ -182,18 +202,19 @@ def in_force(
     Args:
         cohorts: the counts.
         half_month: this period, in half-months since January 1900.
-        youngest: first age at which each plan takes people, in half-months, shape (plans,).
-        oldest: first age at which it no longer does.
+        ages: which ages each plan has.
+        occupied: plans that have or had members, shape (plans,).
         well_risk: incidence of people without signs and of frailty 1, per person-year, shape (2, ages).
         signs_risk: incidence of people with signs, per person-year.
     """
-    plans = youngest.size
+    plans = ages.youngest.size
     of = InForce(
+        np.zeros(plans, dtype=np.int64),
         np.zeros((plans, 2, BIRTH_YEARS), dtype=np.int64),
         np.zeros(plans, dtype=np.int64),
         np.zeros(plans),
         np.zeros(plans, dtype=np.int64),
         np.zeros(plans),
     )
-    _sum_up(cohorts, half_month, youngest, oldest, well_risk, signs_risk, of)
+    _sum_up(cohorts, half_month, ages, occupied, well_risk, signs_risk, of)
     return of

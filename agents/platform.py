@@ -5,6 +5,7 @@ month divided what it had approved, plus a management fee, equally among the mem
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,8 +19,7 @@ from agents.sharing import EqualShares, SharingRule
 FEN = 100
 
 
-@dataclass(frozen=True)
-class Settlement:
+class Settlement(NamedTuple):
     """One settlement of one plan, in fen. collected + subsidy = aid + fee + (carry - carry before)."""
 
     members: int
@@ -37,8 +37,8 @@ class Settlement:
 def settle(
     *,
     members: int,
-    benefits: NDArray[np.float64],
-    people: NDArray[np.float64],
+    benefits: Sequence[float],
+    people: Sequence[float],
     fee_rate: float,
     carry: int = 0,
     case_cap: float = math.inf,
@@ -48,18 +48,20 @@ def settle(
 
     Args:
         members: people who share.
-        benefits: yuan per claim, shape (classes,).
-        people: number of claims of each class, shape (classes,).
+        benefits: yuan per claim of each class.
+        people: number of claims of each class.
         fee_rate: management fee, share of aid.
         carry: fen left in the pool by the last settlement.
         case_cap: most that one member pays for one claim, yuan; the platform bears the rest.
         most: most that one member pays now, yuan; the platform bears the rest.
     """
-    aid = round(float(benefits @ people) * FEN)
+    aid = round(sum(benefit * claims for benefit, claims in zip(benefits, people, strict=True)) * FEN)
     fee = round(aid * fee_rate)
     if members == 0:
         return Settlement(0, aid, fee, 0, 0, aid + fee, carry)
-    over_cap = float(np.maximum(0.0, benefits * (1 + fee_rate) - case_cap * members) @ people)
+    over_cap = 0.0
+    for benefit, claims in zip(benefits, people, strict=True):
+        over_cap += max(0.0, benefit * (1 + fee_rate) - case_cap * members) * claims
     subsidy = round(over_cap * FEN)
     due = aid + fee - subsidy - carry
     share = max(0, (2 * due + members) // (2 * members))
@@ -84,8 +86,7 @@ class PlanSettlement(NamedTuple):
         """The groups together; the share is what members are asked for on average, in whole fen."""
         if len(self.parts) == 1:
             return self.parts[0]
-        sums = {name: sum(getattr(part, name) for part in self.parts) for name in Settlement.__dataclass_fields__}
-        return Settlement(**sums | {"share": round(self.mean_share)})
+        return Settlement._make(map(sum, zip(*self.parts, strict=True)))._replace(share=round(self.mean_share))
 
     @property
     def mean_share(self) -> float:
@@ -156,13 +157,13 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         advertised = np.array([plan.advertised_price for plan in rules.plans])
         self.price_table = np.tile(advertised[:, np.newaxis, np.newaxis], (1, 2, BIRTH_YEARS))
         """What a year of each plan is expected to cost, yuan, by sex and year of birth, shape (plans, 2, 120)."""
-        self.expected_price = advertised
-        """The same for a member who pays the mean share, shape (plans,)."""
-        self.usual_bill = np.zeros(plans)
+        self.expected_price: list[float] = advertised.tolist()
+        """The same for a member who pays the mean share of each plan."""
+        self.usual_bill = [0.0] * plans
         """What members are used to pay in each plan: slowly smoothed shares, yuan per settlement."""
-        self.recent_bill = np.zeros(plans)
+        self.recent_bill = [0.0] * plans
         """The last few shares, smoothed as the expected price is, yuan per settlement."""
-        self.has_billed = np.zeros(plans, dtype=np.bool_)
+        self.has_billed = [False] * plans
 
     def reviews(self, slowed: float) -> float:
         """Whole claims that it decides in this period, when a share `slowed` of its capacity can work."""
@@ -192,10 +193,12 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         self,
         plan: int,
         *,
+        number: int,
         members: NDArray[np.int64],
         scale: float,
-        benefits: NDArray[np.float64],
-        approved: NDArray[np.float64],
+        benefits: Sequence[float],
+        approved: Sequence[float],
+        approved_by_cell: NDArray[np.float64],
         fee_rate: float,
         early: NDArray[np.int64] | None = None,
         pays_all: bool = False,
@@ -204,10 +207,12 @@ class Platform(mesa.Agent):  # type: ignore[misc]
 
         Args:
             plan: which plan.
-            members: rows by sex and year of birth, shape (2, 120).
+            number: rows of members.
+            members: the same by sex and year of birth, shape (2, 120).
             scale: people per row.
-            benefits: yuan per claim of each class, shape (classes,).
-            approved: claims to be paid by class, sex and year of birth, shape (classes, 2, 120).
+            benefits: yuan per claim of each class.
+            approved: claims to be paid of each class.
+            approved_by_cell: the same by class, sex and year of birth, shape (classes, 2, 120).
             fee_rate: management fee, share of aid.
             early: rows of members whose share the platform pays in this settlement, shape (2, 120), if it pays any.
             pays_all: whether it pays all shares, as after a closing was announced.
@@ -216,14 +221,17 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         groups = rules.sharing.groups(self.year)
         parts, waived = [], 0
         for group in range(rules.sharing.number):
-            of_group = groups == group if rules.sharing.number > 1 else ...
+            rows, claims = number, approved
+            if rules.sharing.number > 1:
+                of_group = groups == group
+                rows, claims = int(members[of_group].sum()), approved_by_cell[:, of_group].sum(axis=1).tolist()
             most = math.inf
             if self.year == rules.capped_in:
                 most = rules.yearly_cap - self.paid_this_year[plan][group] / FEN
             part = settle(
-                members=round(int(members[of_group].sum()) * scale),
+                members=round(rows * scale),
                 benefits=benefits,
-                people=approved[:, of_group].reshape(len(benefits), -1).sum(axis=1),
+                people=claims,
                 fee_rate=fee_rate,
                 carry=self.carry[plan][group],
                 case_cap=rules.case_cap,
@@ -234,29 +242,31 @@ class Platform(mesa.Agent):  # type: ignore[misc]
             if pays_all:
                 waived += part.collected
             elif early is not None:
-                waived += min(part.collected, part.share * round(int(early[of_group].sum()) * scale))
+                waived += min(part.collected, part.share * round(int(early[groups == group].sum()) * scale))
         return PlanSettlement(parts, groups, waived)
 
-    def publish(self, plan: int, settlement: PlanSettlement) -> None:
-        """Let members see their share: it becomes part of what they expect to pay."""
-        weight, share = self.rules.price_memory, settlement.mean_share
-        share_yuan = share / FEN
-        for group, part in enumerate(settlement.parts):
-            self.paid_this_year[plan][group] += part.share
-        self.bills_this_year[plan] += share > 0
-        self.recent_bill[plan] += weight * (share_yuan - self.recent_bill[plan])
-        self.usual_bill[plan] += self.rules.habituation * (share_yuan - self.usual_bill[plan])
-        self.has_billed[plan] |= share > 0
-        if self.has_billed[plan]:
-            per_year = self.rules.settlements_per_year
-            self.expected_price[plan] += weight * (per_year * share_yuan - self.expected_price[plan])
-            if len(settlement.parts) == 1:
-                self.price_table[plan] = self.expected_price[plan]
-            else:
-                year = per_year * (settlement.shares / FEN)
-                self.price_table[plan] += weight * (year - self.price_table[plan])
+    def publish(self, settlements: Sequence[PlanSettlement]) -> None:
+        """Let the members of each plan see their share: it becomes part of what they expect to pay."""
+        rules, weight = self.rules, self.rules.price_memory
+        before = self.price_table
+        for plan, settlement in enumerate(settlements):
+            share = settlement.mean_share / FEN
+            for group, part in enumerate(settlement.parts):
+                self.paid_this_year[plan][group] += part.share
+            self.bills_this_year[plan] += share > 0
+            self.recent_bill[plan] += weight * (share - self.recent_bill[plan])
+            self.usual_bill[plan] += rules.habituation * (share - self.usual_bill[plan])
+            self.has_billed[plan] |= share > 0
+            if self.has_billed[plan]:
+                year = rules.settlements_per_year * share
+                self.expected_price[plan] += weight * (year - self.expected_price[plan])
+        self.price_table = np.repeat(self.expected_price, 2 * BIRTH_YEARS).reshape(before.shape)
+        for plan, settlement in enumerate(settlements):
+            if len(settlement.parts) > 1:
+                step = weight * (rules.settlements_per_year * (settlement.shares / FEN) - before[plan])
+                self.price_table[plan] = before[plan] + self.has_billed[plan] * step
 
     @property
-    def bill_rise(self) -> NDArray[np.float64]:
+    def bill_rise(self) -> list[float]:
         """How far recent bills exceed the usual one in each plan, yuan per settlement."""
-        return np.maximum(0.0, self.recent_bill - self.usual_bill)
+        return [max(0.0, recent - usual) for recent, usual in zip(self.recent_bill, self.usual_bill, strict=True)]

@@ -11,7 +11,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.population import AWARE, BARRED, CHRONIC, GENERAL, LEFT, PLACES, UNAWARE
+from agents.population import AWARE, BARRED, GENERAL, LEFT, PLACES, UNAWARE
 from model import calendar
 from model.events import GATE_DROPPED
 from model.plans import Plan
@@ -34,7 +34,7 @@ def increase(
     period: int,
     member_share: float,
     bad_news: float,
-    bill_rise: NDArray[np.float64],
+    bill_rise: Sequence[float],
 ) -> NDArray[np.float64]:
     """By how much the public clock of each place moves on in a period, shape (8,).
 
@@ -44,7 +44,7 @@ def increase(
         period: the period.
         member_share: members per potential member.
         bad_news: what is talked about against the platform.
-        bill_rise: by how much recent bills exceed the usual one in each plan, yuan per settlement, shape (plans,).
+        bill_rise: by how much recent bills exceed the usual one in each plan, yuan per settlement.
     """
     length = calendar.days_in(period) / calendar.DAYS_PER_PERIOD
     again = scenario.reconsideration * length
@@ -52,11 +52,11 @@ def increase(
     launch = scenario.launch_advertising * campaign(calendar.LAUNCH, scenario.launch_weeks, period)
     doors = (GATE_DROPPED, *(plan.opens for plan in plans[1:]))
     rush = sum(campaign(day, scenario.door_weeks, period) for day in doors)
-    result = np.zeros(len(PLACES))
-    result[UNAWARE] = launch + (scenario.advertising + told) * length
-    result[AWARE] = again
-    result[BARRED] = again + scenario.door_rush * rush
-    result[LEFT] = scenario.return_rate * length
     looks = scenario.habit + scenario.news_attention * bad_news
-    result[GENERAL : CHRONIC + 1] = looks + scenario.salience * bill_rise
-    return result
+    moves = dict.fromkeys(range(len(PLACES)), 0.0)
+    moves[UNAWARE] = launch + (scenario.advertising + told) * length
+    moves[AWARE] = again
+    moves[BARRED] = again + scenario.door_rush * rush
+    moves[LEFT] = scenario.return_rate * length
+    moves |= {GENERAL + plan: looks + scenario.salience * rise for plan, rise in enumerate(bill_rise)}
+    return np.array(list(moves.values()))

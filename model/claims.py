@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import gammainc
 
 from agents import luck, rules
-from agents.cohorts import COVERED, WAITING, WELL_FRAILTY, WITH_SIGNS
+from agents.cohorts import MEMBERS, WAITING, WELL_FRAILTY, WITH_SIGNS, Ages, months_in
 from agents.compute.compiled import compiled
 from agents.crowd.driver import Illness
 from agents.population import BIRTH_YEARS, FRAILTY_UNIT, MALE, Columns
@@ -177,6 +177,8 @@ def _expect(
     accident_chance: np.ndarray,
     risk: Risk,
     half_month: int,
+    ages: Ages,
+    occupied: np.ndarray,
     new: np.ndarray,
     new_half_months: np.ndarray,
 ) -> None:
@@ -185,16 +187,20 @@ def _expect(
     `new` is by plan, benefit class, honesty, sex and year of birth; ages are by plan, class and honesty.
     """
     for plan in range(chance.shape[0]):
+        if not occupied[plan]:
+            continue
         for concealed in range(2):
-            covered, waiting = COVERED + 2 * plan + concealed, WAITING + 2 * plan + concealed
+            members, waiting = MEMBERS + 2 * plan + concealed, WAITING + 2 * plan + concealed
             for sex in range(cohorts.shape[1]):
-                for month in range(cohorts.shape[2]):
-                    frailty = cohorts[covered, sex, month, WELL_FRAILTY]
-                    signs = cohorts[covered, sex, month, WITH_SIGNS]
+                for month in range(*months_in(half_month, ages.youngest[plan], ages.ends[plan])):
+                    frailty = cohorts[members, sex, month, WELL_FRAILTY]
+                    signs = cohorts[members, sex, month, WITH_SIGNS]
+                    if (frailty | signs) == 0:
+                        continue
                     waiting_frailty = cohorts[waiting, sex, month, WELL_FRAILTY]
                     waiting_signs = cohorts[waiting, sex, month, WITH_SIGNS]
-                    if (frailty | signs | waiting_frailty | waiting_signs) == 0:
-                        continue
+                    frailty -= waiting_frailty
+                    signs -= waiting_signs
                     age_in_half_months = half_month - 2 * month
                     age = min(max(0, age_in_half_months // 24), chance.shape[2] - 1)
                     ill = risk.well[sex, age] * frailty + risk.with_signs[sex, age] * signs
@@ -220,32 +226,44 @@ def _spread(
 
     The arrays are those of `_expect` and of `Claims`, with sex and year of birth as one index, shape (.., cells).
     """
+    honest = rules.refused_share(False, terms.detection, terms.terms_refusal)
+    concealed = rules.refused_share(True, terms.detection, terms.terms_refusal)
     for plan in range(new.shape[0]):
         filed = terms.scale * terms.filing_share[plan]
         for what in range(new.shape[1]):
-            for outcome in range(2):
-                weights = (
-                    filed * _share_of(outcome, rules.refused_share(False, terms.detection, terms.terms_refusal)),
-                    filed * _share_of(outcome, rules.refused_share(True, terms.detection, terms.terms_refusal)),
-                )
-                ages = new_half_months[plan, what, 0] * weights[0] + new_half_months[plan, what, 1] * weights[1]
-                total = 0.0
-                for cell in range(new.shape[3]):
-                    claims = new[plan, what, 0, cell] * weights[0] + new[plan, what, 1, cell] * weights[1]
-                    if claims > 0.0:
-                        total += claims
-                        for lag in range(terms.lags.size):
-                            people[period + lag, plan, what, outcome, cell] += claims * terms.lags[lag]
-                for lag in range(terms.lags.size):
-                    half_months[period + lag, plan, what, outcome] += ages * terms.lags[lag]
-                    totals[period + lag, plan, what, outcome] += total * terms.lags[lag]
-    new[:] = 0.0
-    new_half_months[:] = 0.0
+            illnesses, ages = new[plan, what], new_half_months[plan, what]
+            if ages[0] + ages[1] == 0.0:
+                continue
+            granted, refused = 0.0, 0.0
+            first, last = illnesses.shape[1], 0
+            for cell in range(illnesses.shape[1]):
+                of_honest, of_concealed = filed * illnesses[0, cell], filed * illnesses[1, cell]
+                if of_honest + of_concealed > 0.0:
+                    first, last = min(first, cell), cell + 1
+                illnesses[GRANTED, cell] = of_honest * (1.0 - honest) + of_concealed * (1.0 - concealed)
+                illnesses[REFUSED, cell] = of_honest * honest + of_concealed * concealed
+                granted += illnesses[GRANTED, cell]
+                refused += illnesses[REFUSED, cell]
+            granted_ages = filed * (ages[0] * (1.0 - honest) + ages[1] * (1.0 - concealed))
+            refused_ages = filed * (ages[0] * honest + ages[1] * concealed)
+            for lag in range(terms.lags.size):
+                share = terms.lags[lag]
+                if share > 0.0:
+                    _add(illnesses[:, first:last], share, people[period + lag, plan, what, :, first:last])
+                    half_months[period + lag, plan, what, GRANTED] += granted_ages * share
+                    half_months[period + lag, plan, what, REFUSED] += refused_ages * share
+                    totals[period + lag, plan, what, GRANTED] += granted * share
+                    totals[period + lag, plan, what, REFUSED] += refused * share
+            illnesses[:] = 0.0
+            ages[:] = 0.0
 
 
 @compiled
-def _share_of(outcome: int, refused: float) -> float:
-    return refused if outcome == REFUSED else 1.0 - refused
+def _add(claims: np.ndarray, share: float, to: np.ndarray) -> None:
+    """Add a share of these claims to others, shape (outcomes, cells) each."""
+    for outcome in range(claims.shape[0]):
+        for cell in range(claims.shape[1]):
+            to[outcome, cell] += claims[outcome, cell] * share
 
 
 @compiled
@@ -337,12 +355,21 @@ class Claims:
         self._oldest = 0
         """The first filing period that may hold a claim."""
 
-    def expect(self, cohorts: NDArray[np.int64], cover: Cover, risk: Risk, period: int, half_month: int) -> None:
+    def expect(
+        self,
+        cohorts: NDArray[np.int64],
+        ages: Ages,
+        occupied: NDArray[np.bool_],
+        cover: Cover,
+        risk: Risk,
+        period: int,
+        half_month: int,
+    ) -> None:
         """Take in the claims to be expected from this period's exposure, by outcome and lag."""
-        new, ages = self._new, self._new_half_months
-        _expect(cohorts, cover.chance, cover.accident_chance, risk, half_month, new, ages)
+        new, summed = self._new, self._new_half_months
+        _expect(cohorts, cover.chance, cover.accident_chance, risk, half_month, ages, occupied, new, summed)
         by_cell = new.reshape(*self._blocks, -1)
-        _spread(by_cell, ages, period, self.terms, self.people, self.half_months, self.totals)
+        _spread(by_cell, summed, period, self.terms, self.people, self.half_months, self.totals)
 
     def enter(self, claims: Sampled, period: int, half_month: int) -> None:
         """Take in the claims of members who fell ill in this period."""

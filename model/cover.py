@@ -3,6 +3,7 @@
 A benefit class is an amount of money: all illnesses for which a claim pays the same, whatever they are.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
@@ -39,12 +40,14 @@ class Benefits:
         paid = np.concatenate([amounts.ravel() for plan in plans for amounts in plan.benefits.values()])
         self.amounts: NDArray[np.float64] = np.unique(paid[paid > 0])
         """Yuan a claim of each benefit class, rising, shape (classes,)."""
+        self.yuan: list[float] = self.amounts.tolist()
+        """The same as plain numbers."""
         self._starts = sorted({start for plan in plans for start in plan.benefits})
         self._covers: dict[int, Cover] = {}
 
     def on(self, day: date) -> Cover:
         """The cover in force."""
-        since = sum(start <= day for start in self._starts)
+        since = bisect_right(self._starts, day)
         if since not in self._covers:
             self._covers[since] = self._cover(day)
         return self._covers[since]

@@ -5,6 +5,7 @@ does to membership is the members' decision.
 """
 
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from model import calendar
@@ -43,9 +44,10 @@ EVENTS = (
 )
 
 
-def events_in(period: int) -> list[Event]:
+@cache
+def events_in(period: int) -> tuple[Event, ...]:
     """The events between the last publication and this one."""
-    return [event for event in EVENTS if calendar.period_of(event.day) == period]
+    return tuple(event for event in EVENTS if calendar.period_of(event.day) == period)
 
 
 def events_of(scenario: "Scenario") -> list[Event]:

@@ -3,9 +3,9 @@
 The kind says how periods add up: flows are summed, stocks taken at the end, ratios averaged.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,12 @@ from agents.cohorts import InForce
 from agents.platform import FEN, PlanSettlement
 from model.claims import GRANTED, REFUSED, Decided, Outstanding
 
-Values = NDArray[np.float64] | NDArray[np.int64]
+Values = Sequence[float] | NDArray[np.float64] | NDArray[np.int64]
 PER_YEAR = 24
 """Half-months in a year."""
 
 
-@dataclass(frozen=True)
-class Settled:
+class Settled(NamedTuple):
     """What a period has come to: everything that measures are taken from. Arrays over plans unless said otherwise."""
 
     scale: float
@@ -33,20 +32,21 @@ class Settled:
     settlements: list[PlanSettlement]
     filed: NDArray[np.float64]
     decided: Decided
+    outcomes: NDArray[np.float64]
+    """Claims decided by plan and outcome, shape (plans, 2)."""
     outstanding: Outstanding
     taken_over: NDArray[np.int64]
     """Rows."""
     trust: float
-    expected_price: NDArray[np.float64]
+    expected_price: Sequence[float]
 
-    def total(self, name: str) -> NDArray[np.int64]:
+    def total(self, name: str) -> list[int]:
         """A number of the settlement of each plan."""
-        return np.array([getattr(settlement.whole, name) for settlement in self.settlements])
+        return [getattr(settlement.whole, name) for settlement in self.settlements]
 
-    @property
-    def waived(self) -> NDArray[np.int64]:
-        """Fen of the shares that the platform pays for members."""
-        return np.array([settlement.waived for settlement in self.settlements])
+    def yuan(self, name: str) -> list[float]:
+        """A sum of money of the settlement of each plan."""
+        return [fen / FEN for fen in self.total(name)]
 
 
 class Measure(NamedTuple):
@@ -57,32 +57,24 @@ class Measure(NamedTuple):
     kind: str
     """`stock`, `flow` or `ratio`."""
     of: Callable[[Settled], Values]
-    """Its value for each plan, shape (plans,)."""
+    """Its value for each plan, in a period that has been settled."""
 
 
 def _people(rows: NDArray[np.int64], scale: float) -> NDArray[np.int64]:
     return np.rint(rows * scale).astype(np.int64)
 
 
-def _per(sum_: Values, number: Values) -> NDArray[np.float64]:
-    """A mean; nan where there is nobody."""
-    return np.array([a / n if n else np.nan for a, n in zip(sum_.tolist(), number.tolist(), strict=True)])
+def _per(sum_: NDArray[Any], number: NDArray[Any], unit: float = 1.0) -> list[float]:
+    """A mean, in units; nan where there is nobody."""
+    return [a / n / unit if n else math.nan for a, n in zip(sum_.tolist(), number.tolist(), strict=True)]
 
 
 def _flow(label: str, what: int) -> Measure:
     return Measure(label, "people", "flow", lambda settled: settled.flows[what])
 
 
-def _risk(settled: Settled, risk: int, number: int) -> NDArray[np.float64]:
-    return _per(settled.counts[:, risk] / counts.RISK_UNIT, settled.counts[:, number])
-
-
-def _members(settled: Settled) -> NDArray[np.int64]:
-    return np.asarray(settled.in_force.members.sum(axis=(1, 2)))
-
-
-def _granted(settled: Settled) -> NDArray[np.float64]:
-    return np.asarray(settled.decided.by_class[:, :, GRANTED].sum(axis=1))
+def _risk(settled: Settled, risk: int, number: int) -> list[float]:
+    return _per(settled.counts[:, risk], settled.counts[:, number], counts.RISK_UNIT)
 
 
 MEASURES = {
@@ -103,15 +95,13 @@ MEASURES = {
     "considered": _flow("people who considered joining", counts.CONSIDERED),
     "noticed": _flow("members who looked at their bill", counts.NOTICED),
     "claims_filed": Measure("claims filed", "claims", "flow", lambda s: s.filed),
-    "claims_refused": Measure(
-        "claims refused", "claims", "flow", lambda s: s.decided.by_class[:, :, REFUSED].sum(axis=1)
-    ),
+    "claims_refused": Measure("claims refused", "claims", "flow", lambda s: s.outcomes[:, REFUSED]),
     "claims_waiting": Measure("claims filed and not yet decided", "claims", "stock", lambda s: s.outstanding.waiting),
-    "recipients": Measure("claims granted and paid", "people", "flow", _granted),
+    "recipients": Measure("claims granted and paid", "people", "flow", lambda s: s.outcomes[:, GRANTED]),
     "recipients_female": Measure(
         "of those, to women", "people", "flow", lambda s: s.decided.people[:, :, GRANTED, 0].sum(axis=(1, 2))
     ),
-    "aid_yuan": Measure("aid paid", "yuan", "flow", lambda s: s.total("aid") / FEN),
+    "aid_yuan": Measure("aid paid", "yuan", "flow", lambda s: s.yuan("aid")),
     "owed_yuan": Measure(
         "aid due for claims diagnosed and not yet decided",
         "yuan",
@@ -124,31 +114,37 @@ MEASURES = {
     "unreported_yuan": Measure(
         "of that, for claims not filed (incurred but not reported)", "yuan", "stock", lambda s: s.outstanding.unreported
     ),
-    "fee_yuan": Measure("management fee", "yuan", "flow", lambda s: s.total("fee") / FEN),
+    "fee_yuan": Measure("management fee", "yuan", "flow", lambda s: s.yuan("fee")),
     "collected_yuan": Measure(
-        "shares collected from members", "yuan", "flow", lambda s: (s.total("collected") - s.waived) / FEN
+        "shares collected from members",
+        "yuan",
+        "flow",
+        lambda s: [(each.whole.collected - each.waived) / FEN for each in s.settlements],
     ),
     "platform_yuan": Measure(
-        "paid by the platform (caps, waivers, closing)", "yuan", "flow", lambda s: (s.total("subsidy") + s.waived) / FEN
+        "paid by the platform (caps, waivers, closing)",
+        "yuan",
+        "flow",
+        lambda s: [(each.whole.subsidy + each.waived) / FEN for each in s.settlements],
     ),
-    "carry_yuan": Measure("left in the pool by rounding", "yuan", "stock", lambda s: s.total("carry") / FEN),
+    "carry_yuan": Measure("left in the pool by rounding", "yuan", "stock", lambda s: s.yuan("carry")),
     "share_yuan": Measure(
         "a member's share of this settlement, on average",
         "yuan",
         "flow",
-        lambda s: np.array([settlement.mean_share for settlement in s.settlements]) / FEN,
+        lambda s: [each.mean_share / FEN for each in s.settlements],
     ),
     "member_mean_age": Measure(
-        "mean age of members", "years", "ratio", lambda s: _per(s.in_force.half_months, _members(s)) / PER_YEAR
+        "mean age of members", "years", "ratio", lambda s: _per(s.in_force.half_months, s.in_force.number, PER_YEAR)
     ),
     "recipient_mean_age": Measure(
         "mean age of recipients at diagnosis",
         "years",
         "ratio",
-        lambda s: _per(s.decided.half_months[:, :, GRANTED].sum(axis=1), _granted(s)) / PER_YEAR,
+        lambda s: _per(s.decided.half_months[:, :, GRANTED].sum(axis=1), s.outcomes[:, GRANTED], PER_YEAR),
     ),
     "member_mean_risk": Measure(
-        "mean own risk of members", "per person-year", "ratio", lambda s: _per(s.in_force.risk, _members(s))
+        "mean own risk of members", "per person-year", "ratio", lambda s: _per(s.in_force.risk, s.in_force.number)
     ),
     "joiner_mean_risk": Measure(
         "mean own risk of those who joined",
@@ -168,8 +164,8 @@ MEASURES = {
         "ratio",
         lambda s: _per(s.in_force.outside_risk, s.in_force.outside),
     ),
-    "trust": Measure("trust in the platform", "share", "stock", lambda s: np.full(len(s.settlements), s.trust)),
+    "trust": Measure("trust in the platform", "share", "stock", lambda s: [s.trust] * len(s.settlements)),
     "expected_price_yuan": Measure(
-        "what a year is expected to cost, on average", "yuan/year", "stock", lambda s: s.expected_price.copy()
+        "what a year is expected to cost, on average", "yuan/year", "stock", lambda s: list(s.expected_price)
     ),
 }

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agents.cohorts import empty_cohorts, end_waits, in_force
+from agents.cohorts import Ages, InForce, empty_cohorts, end_waits, in_force
 from agents.context import Context
-from agents.counts import empty_counts
+from agents.counts import JOINED, empty_counts
 from agents.crowd.driver import Crowd, Illness, count_everybody
 from agents.influence import NONE, Influence, Rule
 from agents.insurer import Insurer
@@ -99,10 +99,11 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         # The world.
         self.health = health or health_of(chosen)
         self.plans = plans(chosen)
-        self._youngest = np.array([plan.youngest for plan in self.plans])
-        self._oldest = np.array([plan.oldest for plan in self.plans])
+        self.ages = Ages._make(np.array([getattr(plan, name) for plan in self.plans]) for name in Ages._fields)
+        self._opens = np.array([calendar.period_of(plan.opens) for plan in self.plans])
         self._screening = np.array([plan.screening for plan in self.plans])
         self.benefits = Benefits(self.plans, self.health)
+        self.cover = self.benefits.on(calendar.published(0))
         self.behaviour = behaviour_of(chosen)
         # The people.
         self.population = synthesize(chosen, self.health) if population is None else _for_this_run(population, chosen)
@@ -133,7 +134,10 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         """Whether the closing of the pool was announced."""
         self.readings = np.zeros(len(PLACES))
         """The public clock of each place, shape (8,)."""
+        self.occupied = np.ones(PLANS, dtype=np.bool_)
+        """Plans that have or had members, shape (plans,)."""
         self.in_force = self._in_force()
+        self.occupied = self.in_force.number > 0
         self.context = self._context()
         self.report = Report()
         self.datacollector = Collector(self)
@@ -184,7 +188,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
     def attend(self) -> Context:
         """Waiting periods end, the public clocks move on; returns what people see when they decide."""
         end_waits(self.cohorts, self.period, self.scenario.wait_periods)
-        members = round(int(self.in_force.members.sum()) * self.population.scale)
+        self.cover = self.benefits.on(calendar.published(self.period))
+        members = round(int(self.in_force.number.sum()) * self.population.scale)
         self.readings += attention.increase(
             self.scenario,
             self.plans,
@@ -213,8 +218,11 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
         Expected claims are those of the members who have decided and not yet met their fate.
         """
+        self.occupied |= counts[:, JOINED] > 0
         if self.scenario.expected_claims:
-            self.claims.expect(self.cohorts, self._cover(), self.risk, self.period, context.half_month)
+            self.claims.expect(
+                self.cohorts, self.ages, self.occupied, self.cover, self.risk, self.period, context.half_month
+            )
         if self.driver == "crowd":
             return self._crowd.apply_health_events(context, self.behaviour, self.influence, counts)
         self.diagnosed.clear()
@@ -228,7 +236,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         half_month = calendar.half_month(period)
         if not scenario.expected_claims:
             sampled = claims.sampled_claims(
-                self.population.columns, ill, self.health, self._cover(), period, half_month, self.claims.terms
+                self.population.columns, ill, self.health, self.cover, period, half_month, self.claims.terms
             )
             self.claims.enter(sampled, period, half_month)
         covid = in_covid(period)
@@ -246,6 +254,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         platform, period, day = self.platform, self.period, calendar.published(self.period)
         pays_all = self.scenario.closing and calendar.debited(period) >= CLOSING_ANNOUNCED
         self.in_force = self._in_force()
+        granted = reviewed.decided.by_class[:, :, claims.GRANTED].tolist()
         platform.begin_settlement(day.year)
         settlements = []
         for plan, terms in enumerate(self.plans):
@@ -254,17 +263,19 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
                 early = self.population.joined_by(calendar.period_of(WAIVED_JOINERS), GENERAL + plan)
             settlement = platform.settle(
                 plan,
+                number=int(self.in_force.number[plan]),
                 members=self.in_force.members[plan],
                 scale=self.population.scale,
-                benefits=self.benefits.amounts,
-                approved=reviewed.decided.people[plan, :, claims.GRANTED],
+                benefits=self.benefits.yuan,
+                approved=granted[plan],
+                approved_by_cell=reviewed.decided.people[plan, :, claims.GRANTED],
                 fee_rate=terms.fee_at(max(terms.opens, day)),
                 early=early,
                 pays_all=pays_all,
             )
             self.ledger.book(period, terms.name, settlement)
-            platform.publish(plan, settlement)
             settlements.append(settlement)
+        platform.publish(settlements)
         return settlements
 
     @phase("news and trust")
@@ -308,6 +319,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
                 settlements=settlements,
                 filed=reviewed.filed,
                 decided=reviewed.decided,
+                outcomes=reviewed.decided.by_class.sum(axis=1),
                 outstanding=reviewed.outstanding,
                 taken_over=taken_over,
                 trust=self.mood.trust,
@@ -331,23 +343,20 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             )
         return members
 
-    def _in_force(self) -> Any:
+    def _in_force(self) -> InForce:
         """Who is in each plan now, and who could be."""
         return in_force(
             self.cohorts,
             calendar.half_month(self.period),
-            self._youngest,
-            self._oldest,
+            self.ages,
+            self.occupied,
             self.health.well_risk,
             self.health.signs_risk,
         )
 
-    def _cover(self) -> Any:
-        return self.benefits.on(calendar.published(self.period))
-
     def _context(self) -> Context:
         """What people see when they decide in this period: the world as of the last publication."""
-        period, cover = self.period, self._cover()
+        period, cover = self.period, self.cover
         price = np.zeros_like(self.platform.price_table) if self.closing else self.platform.price_table
         return Context(
             seed=self.scenario.seed,
@@ -360,9 +369,9 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             well_risk=self.health.well_risk,
             signs_risk=self.health.signs_risk,
             price=price,
-            open=np.array([plan.open_at(period) and not self.closing for plan in self.plans]),
-            youngest=self._youngest,
-            oldest=self._oldest,
+            open=(self._opens <= period) & (not self.closing),
+            youngest=self.ages.youngest,
+            oldest=self.ages.oldest,
             screening=self._screening,
             gate=self.scenario.credit_gate and calendar.published(period) < GATE_DROPPED,
             wait=self.scenario.wait_periods,

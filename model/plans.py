@@ -10,6 +10,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.cohorts import LIFELONG
 from agents.platform import PlanRules, PlatformRules
 from agents.population import PLAN_NAMES
 from agents.sharing import EqualShares, SharingRule
@@ -36,6 +37,8 @@ class Plan:
     youngest: int
     oldest: int
     """First age at which people may no longer join."""
+    ends: int
+    """Age at which membership ends: people age out or transfer."""
     screening: float
     """Probability that the questionnaire asks about warning signs."""
     filing_share: float
@@ -76,6 +79,7 @@ def plans(scenario: Scenario) -> tuple[Plan, Plan, Plan]:
         opens=calendar.LAUNCH,
         youngest=1,
         oldest=60 * YEAR,
+        ends=60 * YEAR,
         screening=1.0,
         filing_share=scenario.filing_share,
         case_cap=scenario.case_cap,
@@ -91,6 +95,7 @@ def plans(scenario: Scenario) -> tuple[Plan, Plan, Plan]:
         opens=seniors_opens,
         youngest=60 * YEAR,
         oldest=71 * YEAR,
+        ends=LIFELONG,
         screening=scenario.seniors_screening,
         filing_share=scenario.seniors_filing_share,
         case_cap=scenario.cancer_case_cap,
@@ -102,6 +107,7 @@ def plans(scenario: Scenario) -> tuple[Plan, Plan, Plan]:
         opens=chronic_opens,
         youngest=1,
         oldest=60 * YEAR,
+        ends=60 * YEAR,
         # The chronic illness itself is allowed; signs of others are asked about as in the general plan.
         screening=general.screening,
         # The ages and benefits are those of the general plan; its own share is not known.

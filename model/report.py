@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agents.population import FIRST_BIRTH_YEAR, PLAN_NAMES
+from agents.population import BIRTH_YEARS, FIRST_BIRTH_YEAR, PLAN_NAMES
 from model import calendar
 from model.claims import GRANTED
 from model.measures import MEASURES, Settled
@@ -27,15 +27,16 @@ class Report:
     def __init__(self) -> None:
         self.periods = 0
         self._values: dict[str, list[Any]] = {name: [] for name in MEASURES}
-        self._members: list[NDArray[np.int64]] = []
-        self._recipients: list[NDArray[np.float64]] = []
+        self._cohorts: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+        """Rows of members, and recipients also by benefit class, by plan, sex and year of birth."""
+        self._scale = 1.0
 
     def add(self, settled: Settled) -> None:
         """Measure a period."""
-        for name, measure in MEASURES.items():
-            self._values[name].append(measure.of(settled))
-        self._members.append(np.rint(settled.in_force.members * settled.scale).astype(np.int64))
-        self._recipients.append(settled.decided.people[:, :, GRANTED].sum(axis=1))
+        for measure, values in zip(MEASURES.values(), self._values.values(), strict=True):
+            values.append(measure.of(settled))
+        self._cohorts.append((settled.in_force.members, settled.decided.people[:, :, GRANTED]))
+        self._scale = settled.scale
         self.periods += 1
 
     def last(self, name: str, plan: int) -> float:
@@ -70,18 +71,19 @@ class Report:
 
         Columns: period, date, plan, sex, birth_year, members, recipients.
         """
-        members, recipients = (np.array(parts) for parts in (self._members, self._recipients))
-        period, plan, sex, year = np.nonzero((members > 0) | (recipients > 0)) if self.periods else ((),) * 4
-        cells = (period, plan, sex, year)
+        shape = self.periods, PLANS, len(SEXES), BIRTH_YEARS
+        rows = np.array([rows for rows, _ in self._cohorts]).reshape(shape)
+        recipients = np.array([claims.sum(axis=1) for _, claims in self._cohorts]).reshape(shape)
+        cells = period, plan, sex, year = np.nonzero((rows > 0) | (recipients > 0))
         return pd.DataFrame(
             {
-                "period": [calendar.label(p) for p in period],
-                "date": [calendar.published(p).isoformat() for p in period],
-                "plan": [PLAN_NAMES[p] for p in plan],
-                "sex": [SEXES[s] for s in sex],
-                "birth_year": FIRST_BIRTH_YEAR + np.asarray(year, dtype=np.int64),
-                "members": members[cells] if self.periods else [],
-                "recipients": recipients[cells] if self.periods else [],
+                "period": [calendar.label(p) for p in period.tolist()],
+                "date": [calendar.published(p).isoformat() for p in period.tolist()],
+                "plan": np.array(PLAN_NAMES)[plan],
+                "sex": np.array(SEXES)[sex],
+                "birth_year": FIRST_BIRTH_YEAR + year,
+                "members": np.rint(rows[cells] * self._scale).astype(np.int64),
+                "recipients": recipients[cells],
             }
         )
 

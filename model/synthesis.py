@@ -6,7 +6,7 @@ person changes nobody else.
 
 import math
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,13 +104,15 @@ def chronic_prevalence(at_forty: float) -> NDArray[np.float64]:
     return np.asarray(np.minimum(0.5, at_forty * 2.0 ** ((np.arange(AGES) - 40) / 11)))
 
 
+@lru_cache(maxsize=8)
 def frailty_levels(spread: float) -> NDArray[np.uint16]:
     """Log-normal frailty with mean 1 at each quantile, in 1/4096."""
     frailty = np.exp(spread * NORMAL - spread**2 / 2)
     levels = np.clip(np.round(frailty / frailty.mean() * FRAILTY_UNIT), 1, LEVELS - 1)
-    return np.asarray(levels, dtype=np.uint16)
+    return _fixed(levels.astype(np.uint16))
 
 
+@lru_cache(maxsize=8)
 def log_levels(spread: float, never: float = 0.0) -> NDArray[np.int16]:
     """A log-normal rate with median 1 at each quantile, as ln in 1/2048; the lowest share `never` has no rate.
 
@@ -118,13 +120,19 @@ def log_levels(spread: float, never: float = 0.0) -> NDArray[np.int16]:
     """
     levels = np.clip(np.round(spread * _normal_above(never) * LOG_UNIT), NO_RATE + 1, -NO_RATE - 1)
     levels[: np.searchsorted(_QUANTILE, never)] = NO_RATE
-    return np.asarray(levels, dtype=np.int16)
+    return _fixed(levels.astype(np.int16))
 
 
 @lru_cache(maxsize=8)
 def _normal_above(share: float) -> NDArray[np.float64]:
     """The standard normal distribution spread over the quantiles from this share on."""
-    return np.asarray(ndtri(np.clip((_QUANTILE - share) / (1 - share), 0.5 / LEVELS, 1)))
+    return _fixed(ndtri(np.clip((_QUANTILE - share) / (1 - share), 0.5 / LEVELS, 1)))
+
+
+def _fixed[A: NDArray[Any]](array: A) -> A:
+    """An array that nobody writes to, because runs share it."""
+    array.setflags(write=False)
+    return array
 
 
 @compiled
