@@ -203,7 +203,7 @@ def in_force(
         cohorts: the counts.
         half_month: this period, in half-months since January 1900.
         ages: which ages each plan has.
-        occupied: plans that have or had members, shape (plans,).
+        occupied: plans that may have members, shape (plans,).
         well_risk: incidence of people without signs and of frailty 1, per person-year, shape (2, ages).
         signs_risk: incidence of people with signs, per person-year.
     """

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from agents.cohorts import Ages, InForce, empty_cohorts, end_waits, in_force
 from agents.context import Context
-from agents.counts import JOINED, empty_counts
+from agents.counts import empty_counts
 from agents.crowd.driver import Crowd, Illness, count_everybody
 from agents.influence import NONE, Influence, Rule
 from agents.insurer import Insurer
@@ -135,7 +135,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.readings = np.zeros(len(PLACES))
         """The public clock of each place, shape (8,)."""
         self.occupied = np.ones(PLANS, dtype=np.bool_)
-        """Plans that have or had members, shape (plans,)."""
+        """Plans that may have members: had some at the launch, or opened; shape (plans,)."""
         self.in_force = self._in_force()
         self.occupied = self.in_force.number > 0
         self.context = self._context()
@@ -199,6 +199,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             self.platform.bill_rise,
         )
         self.context = self._context()
+        self.occupied |= self.context.open
         self.influence = self._influence.of_period(self.population, self.context)
         return self.context
 
@@ -218,7 +219,6 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
         Expected claims are those of the members who have decided and not yet met their fate.
         """
-        self.occupied |= counts[:, JOINED] > 0
         if self.scenario.expected_claims:
             self.claims.expect(
                 self.cohorts, self.ages, self.occupied, self.cover, self.risk, self.period, context.half_month

@@ -22,7 +22,7 @@ def assert_same(one: MutualAidModel, other: MutualAidModel) -> None:
         one.population.columns._fields, one.population.columns, other.population.columns, strict=True
     ):
         np.testing.assert_array_equal(a, b, err_msg=name)
-    np.testing.assert_array_equal(one.rolls, other.rolls)
+    np.testing.assert_array_equal(one.cohorts, other.cohorts)
     assert one.ledger.transfers == other.ledger.transfers
 
 

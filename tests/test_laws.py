@@ -87,30 +87,29 @@ def test_ages_are_those_of_the_plans(small_model):
 # Claims.
 
 
-def claims_of(model):
-    """Every case that the docket took in."""
-    taken = []
-    model.docket.enter = lambda cases, enter=model.docket.enter: (taken.append(cases), enter(cases))
-    joined = []
-    befall = model._crowd.befall
+class Watched(MutualAidModel):
+    """Keeps the claims that were entered and the members who fell ill."""
 
-    def watched(outlook, tally):
-        ill = befall(outlook, tally)
-        joined.append((outlook.period, ill))
-        return ill
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.entered, self.ill = [], []
+        enter = self.claims.enter
+        self.claims.enter = lambda claims, *when: (self.entered.append(claims), enter(claims, *when))
 
-    model._crowd.befall = watched
-    model.run()
-    return taken, joined
+    def review_claims(self, ill):
+        self.ill.append((self.period, ill))
+        return super().review_claims(ill)
 
 
 def test_nobody_claims_inside_the_wait_or_twice_or_as_a_non_member():
-    model = MutualAidModel(Scenario(scale=1_000, accident_share=0.0, filing_share=1.0, expected_claims=False))
-    taken, ill = claims_of(model)
-    rows = np.concatenate([cases.row for cases in taken])
+    model = Watched(Scenario(scale=1_000, accident_share=0.0, filing_share=1.0, expected_claims=False))
+    model.run()
+    rows = np.concatenate([claims.row for claims in model.entered])
     assert rows.size > 200
     assert np.unique(rows).size == rows.size
-    joined = {row: (period, since) for period, sick in ill for row, since in zip(sick.row, sick.joined, strict=True)}
+    joined = {
+        row: (period, since) for period, sick in model.ill for row, since in zip(sick.row, sick.joined, strict=True)
+    }
     for row in rows:
         period, since = joined[row]  # a KeyError would be a claim by someone who was no member
         assert period - since >= model.scenario.wait_periods

@@ -44,10 +44,11 @@ RICH = {
 class Watched(MutualAidModel):
     """A model that keeps what its people were before the decisions, after them, and after what fate brought."""
 
-    def _decide(self):
+    def decide(self, context):
         self.before = self.people()
-        super()._decide()
+        counts = super().decide(context)
         self.decided_people = self.people()
+        return counts
 
     def people(self):
         """Every person as a dictionary."""
@@ -82,7 +83,10 @@ class Recomputed:
 
     def __init__(self, model):
         self.model, self.scenario, self.health = model, model.scenario, model.health
-        self.claims = []
+        self.claims = defaultdict(lambda: defaultdict(float))
+        """People by block (period of filing, plan, benefit, refused), then by sex and year of birth."""
+        self.years = defaultdict(float)
+        """Summed age at diagnosis of each block."""
         self.capacity = self.scenario.review_start
         self.carry = [0, 0, 0]
         self.trust = 1.0
@@ -202,7 +206,7 @@ class Recomputed:
                 "leaver_mean_risk": mean([self.risk(p, period) for p in left]),
                 "nonmember_mean_risk": mean([self.risk(p, period) for p in outside]),
             }
-        self.claims += self.new_claims(period, day)
+        self.new_claims(period, day)
         self.file_and_review(period, day, result)
         self.settle(period, day, after, result)
         self.believe(period, result)
@@ -213,13 +217,12 @@ class Recomputed:
     def new_claims(self, period, day):
         """The claims of those who fell ill, or those to be expected of everybody who is covered."""
         scenario = self.scenario
-        claims, expected = [], defaultdict(lambda: [0.0, 0.0])
         for row, p in enumerate(self.model.decided_people):
             if p["place"] not in PLANS:
                 continue
             plan = PLANS.index(p["place"])
             half_months = calendar.half_month(period) - p["birth"]
-            sex, age = p["sex"], half_months // 24
+            sex, age, year = p["sex"], half_months // 24, p["birth"] // 24
             files = (scenario.filing_share, scenario.seniors_filing_share, scenario.filing_share)[plan]
             refused = scenario.terms_refusal
             if p["concealed"]:
@@ -236,9 +239,10 @@ class Recomputed:
                     benefit = self.benefit(plan, age, kind, day)
                     if benefit and (kind == ACCIDENT or not waits):
                         people = scenario.scale * files * ill * self.health.kinds[sex, age, kind]
-                        for outcome, chance in ((False, 1 - refused), (True, refused)):
-                            expected[plan, benefit, outcome][0] += people * chance
-                            expected[plan, benefit, outcome][1] += people * chance * half_months / 24
+                        for lag, share in enumerate(self.lags()):
+                            for outcome, chance in ((False, 1 - refused), (True, refused)):
+                                block = period + lag, plan, benefit, outcome
+                                self.enter(block, sex, year, people * share * chance, half_months / 24)
                 continue
             if self.model.population.columns.illness[row] != period:
                 continue
@@ -250,15 +254,36 @@ class Recomputed:
             benefit = self.benefit(plan, age, kind, day)
             if benefit and (kind == ACCIDENT or not waits) and draw(luck.FILE) < files:
                 lag = int(np.searchsorted(np.cumsum(self.lags()), draw(luck.LAG), side="right"))
-                outcome = draw(luck.REVIEW) < refused
-                claims.append([period + lag, row, plan, half_months / 24, benefit, scenario.scale, outcome])
-        for (plan, benefit, outcome), (people, years) in expected.items():
-            if people:
-                lags = enumerate(self.lags())
-                claims += [
-                    [period + n, -1, plan, years / people, benefit, people * share, outcome] for n, share in lags
-                ]
-        return claims
+                block = period + lag, plan, benefit, bool(draw(luck.REVIEW) < refused)
+                self.enter(block, sex, year, scenario.scale, half_months / 24)
+
+    def enter(self, block, sex, year, people, age):
+        """Claims of a block: those filed in one period by members of one plan, of one benefit and outcome."""
+        self.claims[block][sex, year] += people
+        self.years[block] += people * age
+
+    def take(self, due, share):
+        """Take a share of what was filed in one period, whole sampled claims; returns [(block, sex, people, years)]."""
+        taken = []
+        running = given = 0
+        for block in sorted(block for block in self.claims if block[0] == due):
+            before, gone = sum(self.claims[block].values()), defaultdict(float)
+            for cell in sorted(self.claims[block]):
+                part = self.claims[block][cell] * share
+                if not self.scenario.expected_claims:
+                    running += self.claims[block][cell]
+                    part, given = math.floor(running * share + 1e-6) - given, math.floor(running * share + 1e-6)
+                self.claims[block][cell] -= part
+                gone[cell[0]] += part
+            for sex, people in gone.items():
+                years = self.years[block] * people / before if before else 0.0
+                taken.append((block, sex, people, years))
+            self.years[block] -= sum(years for of, _, _, years in taken if of == block)
+        return taken
+
+    def open_claims(self, periods):
+        """[(block, people)] of the claims filed in these periods and not decided."""
+        return [(block, sum(cells.values())) for block, cells in self.claims.items() if block[0] in periods]
 
     def lags(self):
         """Chance of each lag of 0 to 12 half-months: gamma of shape 4, cut off after the thirteenth."""
@@ -270,58 +295,55 @@ class Recomputed:
         """Claims become due, wait and are decided in the order in which they were filed."""
         scenario = self.scenario
         covid = date(2020, 2, 1) <= day <= date(2020, 4, 30)
-        filed = defaultdict(float)
-        for claim in list(self.claims):
-            if claim[0] != period:
-                continue
-            if covid and scenario.expected_claims:
-                self.claims.append([period + 1, *claim[1:5], claim[5] * scenario.covid_filing, claim[6]])
-                claim[5] *= 1 - scenario.covid_filing
-            elif covid and luck.draw(scenario.seed, luck.POSTPONE, claim[1], period) < scenario.covid_filing:
-                claim[0] += 1
-                continue
-            filed[claim[2]] += claim[5]
-        queue = sorted((c for c in self.claims if c[0] <= period), key=lambda c: c[:2])
+        if covid:
+            before = {block: dict(self.claims[block]) for block in list(self.claims) if block[0] == period}
+            for block, sex, _, years in self.take(period, scenario.covid_filing):
+                later = (period + 1, *block[1:])
+                self.years[later] += years
+                for cell, people in before[block].items():
+                    self.claims[later][cell] += (people - self.claims[block][cell]) * (cell[0] == sex)
+        filed = [sum(people for block, people in self.open_claims({period}) if block[1] == plan) for plan in range(3)]
         left = math.floor(self.capacity * (scenario.covid_review if covid else 1.0))
         decided = []
-        for due in sorted({c[0] for c in queue}):
-            if due > period - scenario.review_periods:
-                break
-            cohort = [c for c in queue if c[0] == due]
-            size = sum(c[5] for c in cohort)
-            # Sampled claims are decided in turn; expected ones of one settlement share what capacity is left.
-            for c in cohort:
-                people = c[5] * min(1.0, left / size) if scenario.expected_claims else min(c[5], left)
-                left -= 0 if scenario.expected_claims else people
-                decided.append([*c[:5], people, c[6]])
-                c[5] -= people
-            left = max(0.0, left - size) if scenario.expected_claims else left
-        self.claims = [c for c in self.claims if c[5] > 1e-12]
-        waiting = [c for c in self.claims if c[0] <= period]
+        for due in range(period - scenario.review_periods + 1):
+            size = sum(people for _, people in self.open_claims({due}))
+            # Claims of one settlement share what capacity is left.
+            decided += self.take(due, min(1.0, left / size) if size > 1e-9 else 0.0)
+            left = max(0.0, left - size)
+        waiting = self.open_claims(range(period + 1))
         if not covid:
-            wanted = sum(filed.values()) + sum(c[5] for c in waiting) / scenario.review_clearing
+            wanted = sum(filed) + sum(people for _, people in waiting) / scenario.review_clearing
             growth = 1 + scenario.review_growth
             least = max(self.capacity / growth, scenario.review_start)
             self.capacity = min(max(wanted, least), self.capacity * growth)
-        self.decided = decided
+        # A list of (plan, benefit, refused, people, years).
+        self.decided = [(*block[1:], people, years) for block, _, people, years in decided]
         for number, plan in enumerate(PLANS):
-            granted = [c for c in decided if c[2] == number and not c[6]]
-            recipients = sum(c[5] for c in granted)
+            granted = [c for c in self.decided if c[0] == number and not c[2]]
+            recipients = sum(c[3] for c in granted)
+            of_women = [people for block, sex, people, _ in decided if block[1] == number and not block[3] and sex == 0]
+            owed = [
+                sum(b[2] * people for b, people in self.open_claims(filings) if b[1] == number and not b[3])
+                for filings in (range(period + 1), range(period + 1, period + 14))
+            ]
             result[plan] |= {
                 "claims_filed": filed[number],
-                "claims_refused": sum(c[5] for c in decided if c[2] == number and c[6]),
-                "claims_waiting": sum(c[5] for c in waiting if c[2] == number),
+                "claims_refused": sum(c[3] for c in self.decided if c[0] == number and c[2]),
+                "claims_waiting": sum(people for block, people in waiting if block[1] == number),
                 "recipients": recipients,
-                "recipient_mean_age": sum(c[3] * c[5] for c in granted) / recipients if recipients else math.nan,
-                "aid_yuan": round(100 * sum(c[4] * c[5] for c in granted)) / 100,
-                "owed_yuan": sum(c[4] * c[5] for c in self.claims if c[2] == number and not c[6]),
+                "recipients_female": sum(of_women),
+                "recipient_mean_age": sum(c[4] for c in granted) / recipients if recipients else math.nan,
+                "aid_yuan": round(100 * sum(c[1] * c[3] for c in granted)) / 100,
+                "owed_yuan": sum(owed),
+                "reported_yuan": owed[0],
+                "unreported_yuan": owed[1],
             }
 
     def settle(self, period, day, after, result):
         """Who pays what, in fen."""
         scenario = self.scenario
         for number, plan in enumerate(PLANS):
-            granted = [c for c in self.decided if c[2] == number and not c[6]]
+            granted = [c for c in self.decided if c[0] == number and not c[2]]
             members = round(result[plan]["members"])
             aid = round(100 * result[plan]["aid_yuan"])
             rate = 0.10 if number == 0 and day < date(2018, 11, 27) else 0.08
@@ -330,7 +352,7 @@ class Recomputed:
             share = collected = 0
             platform = aid + fee
             if members:
-                excess = round(100 * sum(c[5] * max(0, c[4] * (1 + rate) - cap * members) for c in granted))
+                excess = round(100 * sum(c[3] * max(0, c[1] * (1 + rate) - cap * members) for c in granted))
                 due = aid + fee - excess - self.carry[number]
                 share = max(0, math.floor(due / members + 0.5))
                 platform = excess
@@ -375,16 +397,16 @@ class Recomputed:
         """Trust after the news of the settlement."""
         scenario = self.scenario
         lost = sum(getattr(scenario, f"{what}_impact") for what in self.LOSSES.get(calendar.label(period), []))
-        reviewed = sum(c[5] for c in self.decided)
+        reviewed = sum(c[3] for c in self.decided)
         if reviewed:
-            lost += scenario.refusal_impact * sum(c[5] for c in self.decided if c[6]) / reviewed
+            lost += scenario.refusal_impact * sum(c[3] for c in self.decided if c[2]) / reviewed
         self.trust += scenario.trust_recovery * (1 - self.trust) - self.trust * min(lost, 1)
         for plan in PLANS:
             result[plan]["trust"] = self.trust
 
     def take_over(self, period, day, after, result):
         """Who takes the insurer's offer in the last settlement, at the trust with which it was entered."""
-        self.trust = self.model.outlook.trust
+        self.trust = self.model.context.trust
         for row, p in enumerate(after):
             if p["place"] in PLANS:
                 plan = PLANS.index(p["place"])
@@ -405,13 +427,13 @@ def test_every_measure_is_what_the_people_say(expected_claims):
         period = model.period
         model.step()
         by_plan = recomputed.measures(period)
-        for row in model.records[-3:]:
-            by_hand = by_plan[row["plan"]]
+        for plan, owner in enumerate(PLANS):
+            row, by_hand = model.report.row(plan), by_plan[owner]
             assert set(by_hand) == set(MEASURES)
             for name, value in by_hand.items():
                 seen[name] += abs(value) if value == value else 0.0
                 if not np.isclose(row[name], value, rtol=1e-9, atol=1e-6, equal_nan=True):
-                    wrong.append(f"{row['period']} {row['plan']}.{name}: {row[name]}, recomputed {value}")
+                    wrong.append(f"{calendar.label(period)} {owner}.{name}: {row[name]}, recomputed {value}")
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong[:20])
     # And each had something to say.
     assert all(seen[name] > 0 for name in MEASURES), dict(seen)

@@ -36,14 +36,14 @@ def test_iterations_of_a_batch_are_replicates():
     # Each can be repeated from the seed that it names.
     model = MutualAidModel(**FEW, rng=rows[0]["seed"])
     model.run()
-    assert model.records[-3]["member_mean_risk"] == rows[0]["general_member_mean_risk"]
+    assert model.report.last("member_mean_risk", 0) == rows[0]["general_member_mean_risk"]
 
 
 class Loyal(Member):
     """Looks at no bill."""
 
-    def consider_staying(self, outlook):
-        self._set_clock(outlook)
+    def consider_staying(self):
+        self.think_again_later()
 
 
 def test_a_class_of_ones_own_takes_the_place_of_the_members():

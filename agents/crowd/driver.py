@@ -215,6 +215,10 @@ class Crowd:
         self._layers = np.zeros((threads if threads > 1 else 0, *cohorts.shape), dtype=np.int64)
         self._rooms = [_empty_room() for _ in range(threads)]
 
+    def __reduce__(self) -> tuple[type["Crowd"], tuple[Population, np.ndarray]]:
+        """Copy and pickle without the room of its threads, whose arrays share memory."""
+        return Crowd, (self.population, self.cohorts)
+
     def decide(self, context: Context, behaviour: Behaviour, influence: np.ndarray) -> NDArray[np.int64]:
         """People hear and join, notice and leave; returns what is counted, shape (plans, 11)."""
         public = Public(self.population.columns, context, behaviour, influence)

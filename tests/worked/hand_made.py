@@ -110,9 +110,8 @@ def world(people: list[dict[str, Any]], changes: dict[str, Any], driver: str = "
     unknown = {key for person in made for key in person} - {*PERSON, "events"}
     if unknown:
         raise KeyError(f"a person has no {unknown}")
-    model = MutualAidModel(scenario, population=_population(made, scenario), driver=driver)
-    model.health = _health(model.health, *flat)
-    return model
+    tables = _health(health_of(scenario), *flat)
+    return MutualAidModel(scenario, population=_population(made, scenario), health=tables, driver=driver)
 
 
 def _health(tables: Health, incidence: float | None, kind: str) -> Health:

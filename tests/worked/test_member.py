@@ -19,11 +19,11 @@ def test_a_member_of_the_general_plan():
     one = member(**{"in": "general"}, born="1980-04", sex="M", frailty=1.5)
     assert (one.row, one.place, one.plan) == (0, "general", 0)
     assert one.age == pytest.approx(38 + 13 / 24)
-    assert one.age_in_half_months(one.model.outlook) == 38 * 24 + 13
+    assert one.age_in_half_months == 38 * 24 + 13
     assert one.frailty == 1.5
     assert not one.has_signs
     assert one.body == 1
-    assert one.own_risk(one.model.outlook) == pytest.approx(0.0015)
+    assert one.own_risk == pytest.approx(0.0015)
 
 
 def test_someone_outside_with_signs_a_chronic_illness_and_a_low_score():
@@ -33,7 +33,7 @@ def test_someone_outside_with_signs_a_chronic_illness_and_a_low_score():
     assert one.body == 2 + 4
     # With signs the risk is that of signs: 24 half-months x the chance that they end x that they end in illness.
     health = one.model.health
-    assert one.own_risk(one.model.outlook) == pytest.approx(24 * health.signs_exit * health.true_alarm)
+    assert one.own_risk == pytest.approx(24 * health.signs_exit * health.true_alarm)
 
 
 @pytest.mark.parametrize(("place", "plan"), [("seniors", 1), ("chronic", 2), ("left", -1), ("out", -1)])

@@ -31,8 +31,9 @@ CASES = [
 def observed(model: Any) -> dict[str, Any]:
     """What a case can expect after a settlement."""
     platform = model.platform
-    rows = model.records[-len(PLAN_NAMES) :]
-    seen = {f"{row['plan']}.{name}": row[name] for row in rows for name in MEASURES}
+    seen = {
+        f"{owner}.{name}": model.report.last(name, plan) for plan, owner in enumerate(PLAN_NAMES) for name in MEASURES
+    }
     for plan, name in enumerate(PLAN_NAMES):
         seen |= {
             f"{name}.expected price": platform.expected_price[plan],
@@ -50,7 +51,7 @@ def observed(model: Any) -> dict[str, Any]:
     places = [PLACES[status & PLACE_MASK] for status in model.population.columns.status]
     return seen | {
         "trust": model.trust,
-        "bad news": model.bad_news,
+        "bad news": model.mood.bad_news,
         "review capacity": platform.capacity,
         "where people are": places,
         "regulator": len(model.regulator.statements),
