@@ -108,7 +108,7 @@ def reservation(
 def expected_price(columns: Columns, row: int, plan: int, context: Context) -> float:
     """What this person expects a year in this plan to cost, yuan."""
     year = np.uint64(columns.birth_month[row]) // np.uint64(12)
-    return context.price[plan, columns.body[row] & MALE, year]
+    return float(context.price[plan, columns.body[row] & MALE, year])
 
 
 # Offers: a plan (-1: none), what it is worth to this person and what it costs, yuan per year.

@@ -10,7 +10,7 @@ from agents.context import Behaviour
 from model.scenario import PARAMETERS, Scenario
 
 NAMES = tuple(name for name, par in PARAMETERS.items() if par.decides)
-Parameters: Any = namedtuple("Parameters", NAMES)
+Parameters: Any = namedtuple("Parameters", NAMES)  # type: ignore[misc]
 
 
 def behaviour_of(scenario: Scenario) -> Behaviour:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import wraps
 from time import perf_counter_ns
-from typing import Any, Concatenate, Protocol
+from typing import Any, Concatenate, Protocol, cast
 
 
 class Stopwatch:
@@ -33,7 +33,7 @@ def phase[M: _Timed, **P, R](title: str) -> Callable[[Callable[Concatenate[M, P]
                 self.stopwatch.spent[name] += perf_counter_ns() - begun
 
         timed.phase_title = title  # type: ignore[attr-defined]
-        return timed
+        return cast("Callable[Concatenate[M, P], R]", timed)
 
     return mark
 

@@ -1,29 +1,107 @@
 """How the rules are compiled: which edit compiles what anew, and Numba's private interfaces."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from agents import compiled
+from agents.compute import compiled
 
 
 def test_a_file_is_compiled_again_when_what_it_imports_changes():
     def sources(name: str) -> set[str]:
         return {str(file.relative_to(compiled.HERE)) for file in compiled.sources_of(compiled.HERE / name)}
 
-    of_rules = ("rules", "compiled", "logarithm", "population", "threads")
+    of_rules = ("rules", "compute/compiled", "compute/logarithm", "compute/threads", "population")
     assert sources("agents/rules.py") == {f"agents/{name}.py" for name in of_rules}
-    assert "agents/rules.py" in sources("agents/crowd.py")  # imported as `from agents import rules`
-    assert "agents/logarithm.py" in sources("agents/crowd.py")  # by way of rules
-    assert "agents/platform.py" not in sources("agents/crowd.py")
-    assert {"agents/rolls.py", "model/health.py"} <= sources("model/claims.py")
+    driver = "agents/crowd/driver.py"
+    assert "agents/decisions.py" in sources(driver)  # imported as `from agents import decisions`
+    assert "agents/compute/logarithm.py" in sources(driver)  # by way of rules
+    assert "agents/platform.py" not in sources(driver)
+    assert {"agents/cohorts.py", "model/health.py"} <= sources("model/claims.py")
 
 
-def test_the_version_of_the_model_counts_every_file():
-    assert len(compiled.version_of_sources()) == 16
+TWICE = """
+'''What it is.'''
+UNIT = 2.0
+
+
+def twice(x):
+    return UNIT * x
+"""
+
+
+def fingerprint(tmp_path, text):
+    file = tmp_path / "twice.py"
+    file.write_text(text, encoding="utf-8")
+    compiled._fingerprint.cache_clear()
+    return compiled._fingerprint(file)
+
+
+def test_comments_and_docstrings_are_not_part_of_a_fingerprint(tmp_path):
+    before = fingerprint(tmp_path, TWICE)
+    for old, new in (
+        ("What it is", "What this is"),
+        ("UNIT = 2.0\n", "UNIT = 2.0  # a unit\n\n"),
+        ("    return", "    # Why.\n    return"),
+        ("    return", '    """Twice x."""\n    return'),
+        ("UNIT = 2.0\n", 'UNIT = 2.0\n"""A unit."""\n'),
+    ):
+        assert fingerprint(tmp_path, TWICE.replace(old, new)) == before, new
+    for old, new in (("2.0", "2.5"), ("UNIT * x", "UNIT + x"), ("(x)", "(x, y=1)")):
+        assert fingerprint(tmp_path, TWICE.replace(old, new)) != before, new
+
+
+def test_the_version_of_the_model_counts_every_file(monkeypatch):
+    version = compiled.version_of_sources()
+    assert len(version) == 16
+    counted = []
+    monkeypatch.setattr(compiled, "_fingerprint", lambda file: counted.append(file) or b"")
+    assert compiled.version_of_sources() != version
+    names = {str(file.relative_to(compiled.HERE)) for file in counted}
+    assert {"agents/rules.py", "agents/crowd/driver.py", "agents/compute/compiled.py", "model/model.py"} <= names
+
+
+EDITS = [
+    ('"""Whether the reviewer refuses."""', '"""Whether the one who reviews refuses."""', False),
+    ("def refused(", "# A comment.\n\n\ndef refused(", False),
+    ("return u < refused_share(", "return u <= refused_share(", True),
+]
+
+
+@pytest.mark.slow
+def test_a_comment_compiles_nothing_again_and_a_change_does(tmp_path):
+    """A copy of the sources is edited; numba says how often it compiled `refused`."""
+    for package in compiled.PACKAGES:
+        shutil.copytree(compiled.HERE / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    code = "from agents.rules import refused as f; f(True, 0.5, 0.5, 0.5); print(sum(f.stats.cache_hits.values()))"
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
+
+    def hits():
+        run = [sys.executable, "-c", code]
+        done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    assert hits() == 0
+    file = tmp_path / "agents" / "rules.py"
+    for old, new, compiles in EDITS:
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+        assert hits() == (0 if compiles else 1), new
+
+
+def test_the_oldest_versions_of_a_file_are_removed(tmp_path):
+    folders = [tmp_path / f"rules-{number:016x}" for number in range(compiled.KEPT + 3)]
+    for age, folder in enumerate(folders):
+        folder.mkdir()
+        (folder / "code").write_text("", encoding="utf-8")
+        os.utime(folder, (10**9 - age, 10**9 - age))
+    compiled._remove_older(list(folders))
+    assert [folder for folder in folders if folder.exists()] == folders[: compiled.KEPT]
 
 
 @pytest.fixture
