@@ -189,8 +189,9 @@ def describe() -> None:
     """Print the phases of a period, in order, and every parameter."""
     from experiments.documentation import parameters_table
     from model.model import MutualAidModel
+    from model.phases import listed
 
-    print(MutualAidModel.describe())
+    print(listed(MutualAidModel))
     print()
     print(parameters_table())
 

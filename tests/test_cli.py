@@ -118,7 +118,7 @@ def test_scenarios_and_phases_are_listed(typed):
     _, out, _ = typed("scenarios")
     assert "no_selection: Nobody knows" in out
     _, out, _ = typed("describe")
-    assert "1. hear and join, notice and leave" in out
+    assert "2. hear and join, notice and leave" in out
     assert "`fee_rate`" in out
 
 
