@@ -79,10 +79,11 @@ def _timed_passes(model: Any) -> Callable[[], dict[str, Any]]:
     driver, passes = model._crowd, []
     decide = driver.decide
 
-    def timed_decide(*arguments: Any) -> None:
+    def timed_decide(*arguments: Any) -> Any:
         begin = time.perf_counter()
-        decide(*arguments)
+        counts = decide(*arguments)
         passes.append(time.perf_counter() - begin)
+        return counts
 
     driver.decide = timed_decide
 
@@ -109,7 +110,7 @@ def numpy(rows: int) -> Callable[[], dict[str, Any]]:
     from benchmarks.numpy_pass import NumpyCrowd
 
     model = _model(rows)
-    model._crowd = NumpyCrowd(model.population, model.rolls)
+    model._crowd = NumpyCrowd(model.population, model.cohorts)
     return _timed_passes(model)
 
 
@@ -188,13 +189,13 @@ def measure_pass(rows: int) -> dict[str, Any]:
     columns["status"] = np.random.default_rng(1).integers(0, len(PLACES), rows, dtype=np.uint8)
     columns["clock"] = np.full(rows, np.inf, dtype=np.float32)
     people = Population(Columns(**columns), small.population.fate, small.population.scale)
-    driver, tally = Crowd(people, small.rolls), np.zeros_like(small.tally)
-    times = []
+    driver, times, counted = Crowd(people, small.cohorts), [], 0
     for _ in range(PASSES + 1):
         begin = time.perf_counter()
-        driver.decide(small.outlook, tally)
+        counts = driver.decide(small.context, small.behaviour, small.influence)
         times.append(time.perf_counter() - begin)
-    if tally.any():
+        counted += int(counts.sum())
+    if counted:
         raise RuntimeError("somebody was due")
     return {"pass_s": statistics.median(times[1:]), "bytes_read": BYTES_READ * rows}
 

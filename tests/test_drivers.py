@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from agents.member import Member
+from benchmarks.numpy_pass import NumpyCrowd
 from model.model import MutualAidModel
 from model.scenario import Scenario
 
@@ -38,6 +39,14 @@ def test_agent_by_agent_equals_the_crowd_bit_for_bit(expected_claims):
     assert crowd.history["left"].sum() > 0
     assert crowd.history["aged_out"].sum() > 0
     assert_same(crowd, agents)
+
+
+def test_the_pass_in_numpy_of_the_benchmarks_gives_the_same_history():
+    crowd, arrays = (MutualAidModel(PEOPLE.replace(periods=40)) for _ in range(2))
+    arrays._crowd = NumpyCrowd(arrays.population, arrays.cohorts)
+    crowd.run()
+    arrays.run()
+    assert_same(crowd, arrays)
 
 
 def test_the_order_of_agents_does_not_matter():
