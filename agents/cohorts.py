@@ -35,8 +35,8 @@ WAITING = MEMBERS + STANDINGS
 JOINED = WAITING + STANDINGS
 """and those who wait once more, by the period in which they joined: STANDINGS x (period modulo the wait)."""
 
-BLOCK = 96
-"""Cells looked at together: those of 32 months."""
+BLOCK = 32
+"""Months of birth that are looked at together."""
 
 # Last index of the counts.
 WELL = 0
@@ -91,28 +91,6 @@ def count_rows(columns: Columns, first: int, last: int, period: int, wait: int, 
         count(cohorts, columns, row, period, wait, 1)
 
 
-@compiled
-def _end_waits(joined: np.ndarray, waiting: np.ndarray) -> None:
-    """Count those in `joined` no longer among those who wait; shape (cells,) each, a multiple of BLOCK."""
-    for start in range(0, joined.size, BLOCK):
-        any_ = np.int64(0)
-        for cell in range(start, start + BLOCK):
-            any_ |= joined[cell]
-        # Most blocks are empty: three plans, and few conceal anything.
-        if any_ != 0:
-            for cell in range(start, start + BLOCK):
-                waiting[cell] -= joined[cell]
-                joined[cell] = 0
-
-
-def end_waits(cohorts: NDArray[np.int64], period: int, wait: int) -> None:
-    """Let the waiting period of those end who joined a whole wait ago."""
-    if wait == 0 or period < wait:
-        return
-    first = JOINED + STANDINGS * (period % wait)
-    _end_waits(cohorts[first : first + STANDINGS].reshape(-1), cohorts[WAITING:JOINED].reshape(-1))
-
-
 class Ages(NamedTuple):
     """Which ages each plan has, in half-months, shape (plans,) each."""
 
@@ -132,6 +110,32 @@ LIFELONG = 1_000_000
 def months_in(half_month: int, youngest: int, ends: int) -> tuple[int, int]:
     """Months of birth, from and below, of those who can be members, those whose membership ends now included."""
     return max(0, (half_month - ends + 1) // 2), min(BIRTH_MONTHS, (half_month - youngest) // 2 + 1)
+
+
+@compiled
+def _end_waits(joined: np.ndarray, waiting: np.ndarray, half_month: int, ages: Ages) -> None:
+    """Count those in `joined` no longer among those who wait; shape (standings, 2, 1440, 3) each."""
+    for standing in range(joined.shape[0]):
+        first, last = months_in(half_month, ages.youngest[standing // 2], ages.ends[standing // 2])
+        for sex in range(2):
+            for start in range(first, last, BLOCK):
+                end = min(last, start + BLOCK)
+                any_ = np.int64(0)
+                for month in range(start, end):
+                    any_ |= joined[standing, sex, month, WELL] | joined[standing, sex, month, WITH_SIGNS]
+                # Most blocks are empty: three plans, and few conceal anything.
+                if any_ != 0:
+                    for month in range(start, end):
+                        for what in range(3):
+                            waiting[standing, sex, month, what] -= joined[standing, sex, month, what]
+                            joined[standing, sex, month, what] = 0
+
+
+def end_waits(cohorts: NDArray[np.int64], period: int, wait: int, half_month: int, ages: Ages) -> None:
+    """Let the waiting period of those end who joined a whole wait ago."""
+    if wait > 0 and period >= wait:
+        first = JOINED + STANDINGS * (period % wait)
+        _end_waits(cohorts[first : first + STANDINGS], cohorts[WAITING:JOINED], half_month, ages)
 
 
 class InForce(NamedTuple):

@@ -7,6 +7,7 @@ Each place has a public clock that shows the summed intensity of everything that
 import math
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,17 @@ from model.plans import Plan
 from model.scenario import Scenario
 
 
+@cache
+def _days_since(start: date, period: int) -> tuple[int, int]:
+    """Days from a date to the beginning and to the end of a period, at least 0."""
+    end = (calendar.published(period) - start).days
+    return max(0, end - calendar.days_in(period)), max(0, end)
+
+
 def campaign(start: date, weeks: float, period: int) -> float:
     """How much of a campaign that fades with this mean length falls into a period, in periods."""
-    end = (calendar.published(period) - start).days
-    begin = max(0, end - calendar.days_in(period))
-    if end <= 0:
+    begin, end = _days_since(start, period)
+    if end == 0:
         return 0.0
     length = 7 * weeks
     return length / calendar.DAYS_PER_PERIOD * (math.exp(-begin / length) - math.exp(-end / length))

@@ -305,6 +305,50 @@ def _take(
         totals[block] = totals[block] - gone if share < 1.0 else 0.0
 
 
+@compiled
+def _review(
+    people: np.ndarray,
+    half_months: np.ndarray,
+    totals: np.ndarray,
+    filings: tuple[int, int],
+    capacity: float,
+    whole: bool,
+    taken: np.ndarray,
+    taken_ages: np.ndarray,
+    taken_totals: np.ndarray,
+) -> int:
+    """Decide claims in the order of filing until capacity is used up; returns the first filing period with any left.
+
+    The arrays are those of `Claims` by filing period and block, `filings` the filing periods from and below.
+    """
+    left = capacity
+    for filed in range(filings[0], filings[1]):
+        size = totals[filed].sum()
+        if size > 0.0:
+            share = min(1.0, left / size)
+            if share > 0.0:
+                _take(people[filed], half_months[filed], totals[filed], share, whole, taken, taken_ages, taken_totals)
+            left -= size
+            if share < 1.0:
+                return filed
+    return max(filings[0], filings[1])
+
+
+@compiled
+def _sum_up(totals: np.ndarray, amounts: np.ndarray, filings: tuple[int, int, int], of: np.ndarray) -> None:
+    """Add to `of` by plan: claims that wait, and yuan that will be granted to reported and to unreported claims."""
+    oldest, period, last = filings
+    for filed in range(oldest, last):
+        for plan in range(totals.shape[1]):
+            for what in range(totals.shape[2]):
+                granted = totals[filed, plan, what, GRANTED]
+                if filed <= period:
+                    of[0, plan] += granted + totals[filed, plan, what, REFUSED]
+                    of[1, plan] += granted * amounts[what]
+                else:
+                    of[2, plan] += granted * amounts[what]
+
+
 class Decided(NamedTuple):
     """Claims decided in a period."""
 
@@ -381,51 +425,39 @@ class Claims:
         Returns claims filed by plan, shape (plans,).
         """
         if postponed > 0:
-            later = period + 1
-            self._take(period, postponed, self.people[later], self.half_months[later], self.totals[later])
+            due, later = ([array[when] for array in self._by_block] for when in (period, period + 1))
+            _take(*due, postponed, self.whole, *later)
         return np.asarray(self.totals[period].sum(axis=(1, 2)))
 
     def review(self, capacity: float, filed_by: int) -> Decided:
         """Decide claims in the order of filing, as many as capacity allows, of those filed by this period."""
-        people, ages = np.zeros(self.people.shape[1:]), np.zeros(self._blocks)
-        totals, left = np.zeros(self._blocks), capacity
-        for filed in range(self._oldest, filed_by + 1):
-            size = float(self.totals[filed].sum())
-            if size > 0:
-                share = min(1.0, left / size)
-                if share > 0:
-                    self._take(filed, share, people, ages, totals)
-                left -= size
-                if share < 1:
-                    break
-            self._oldest = filed + 1
+        people, ages, totals = np.zeros(self.people.shape[1:]), np.zeros(self._blocks), np.zeros(self._blocks)
+        blocks = totals.size
+        self._oldest = _review(
+            *self._by_block,
+            (self._oldest, filed_by + 1),
+            capacity,
+            self.whole,
+            people.reshape(blocks, -1),
+            ages.reshape(-1),
+            totals.reshape(-1),
+        )
         return Decided(people.reshape(*self._blocks, 2, BIRTH_YEARS), ages, totals)
 
     def outstanding(self, period: int) -> Outstanding:
         """What is open after the review of this period."""
-        waiting = self.totals[self._oldest : period + 1].sum(axis=0)
-        unreported = self.totals[period + 1 : period + LONGEST_LAG + 2].sum(axis=0)
-        return Outstanding(
-            waiting.sum(axis=(1, 2)), waiting[:, :, GRANTED] @ self.amounts, unreported[:, :, GRANTED] @ self.amounts
+        sums = np.zeros((3, len(self.totals[0])))
+        _sum_up(
+            self.totals, self.amounts, (self._oldest, period, min(period + LONGEST_LAG + 2, len(self.totals))), sums
         )
+        return Outstanding(*sums)
 
-    def _take(
-        self,
-        filed: int,
-        share: float,
-        people: NDArray[np.float64],
-        half_months: NDArray[np.float64],
-        totals: NDArray[np.float64],
-    ) -> None:
-        """Take this share of the claims filed in one period out of the table, and add it to these arrays."""
-        blocks = self.totals[filed].size
-        _take(
-            self.people[filed].reshape(blocks, -1),
-            self.half_months[filed].reshape(-1),
-            self.totals[filed].reshape(-1),
-            share,
-            self.whole,
-            people.reshape(blocks, -1),
-            half_months.reshape(-1),
-            totals.reshape(-1),
+    @property
+    def _by_block(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """The table, the ages and the totals with plan, class and outcome as one index."""
+        filings, blocks = len(self.totals), self.totals[0].size
+        return (
+            self.people.reshape(filings, blocks, -1),
+            self.half_months.reshape(filings, blocks),
+            self.totals.reshape(filings, blocks),
         )

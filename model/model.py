@@ -187,7 +187,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
     @phase("waiting periods end; what calls for attention")
     def attend(self) -> Context:
         """Waiting periods end, the public clocks move on; returns what people see when they decide."""
-        end_waits(self.cohorts, self.period, self.scenario.wait_periods)
+        half_month = calendar.half_month(self.period)
+        end_waits(self.cohorts, self.period, self.scenario.wait_periods, half_month, self.ages)
         self.cover = self.benefits.on(calendar.published(self.period))
         members = round(int(self.in_force.number.sum()) * self.population.scale)
         self.readings += attention.increase(

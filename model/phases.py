@@ -27,10 +27,9 @@ def phase[M: _Timed, **P, R](title: str) -> Callable[[Callable[Concatenate[M, P]
         @wraps(method)
         def timed(self: M, *args: P.args, **kwargs: P.kwargs) -> R:
             begun = perf_counter_ns()
-            try:
-                return method(self, *args, **kwargs)
-            finally:
-                self.stopwatch.spent[name] += perf_counter_ns() - begun
+            result = method(self, *args, **kwargs)
+            self.stopwatch.spent[name] += perf_counter_ns() - begun
+            return result
 
         timed.phase_title = title  # type: ignore[attr-defined]
         return cast("Callable[Concatenate[M, P], R]", timed)
