@@ -425,8 +425,18 @@ class Claims:
         Returns claims filed by plan, shape (plans,).
         """
         if postponed > 0:
-            due, later = ([array[when] for array in self._by_block] for when in (period, period + 1))
-            _take(*due, postponed, self.whole, *later)
+            people, ages, totals = self._by_block
+            due, later = period, period + 1
+            _take(
+                people[due],
+                ages[due],
+                totals[due],
+                postponed,
+                self.whole,
+                people[later],
+                ages[later],
+                totals[later],
+            )
         return np.asarray(self.totals[period].sum(axis=(1, 2)))
 
     def review(self, capacity: float, filed_by: int) -> Decided:
