@@ -80,7 +80,8 @@ def _run(what: str, study: "Study", folder: Path, workers: int | None, **options
                 console().print(f"memory is enough for {state.workers} of {wanted} workers", highlight=False)
             last = state
             rate = (state.done - state.begun) / max(time.monotonic() - begin, 1e-9)
-            report(what, state.done, state.of, f"{rate:.2f} runs/s, {state.failed} failed")
+            waits = f", {state.elsewhere} run by another sweep in this folder" if state.elsewhere else ""
+            report(what, state.done, state.of, f"{rate:.2f} runs/s, {state.failed} failed{waits}")
 
         try:
             return run(study, folder, workers=workers, progress=show, **options)

@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import logging
 import os
+import random
 import re
 import signal
 import threading
@@ -23,6 +24,7 @@ from typing import Any
 from experiments.output import OutputError, writing
 from experiments.sweeps import replication
 from experiments.sweeps.design import StudyError
+from experiments.sweeps.leases import Leases
 from experiments.sweeps.store import Store, Unit, read_summaries, version
 from experiments.sweeps.study import FIRST_REPLICATES, Study, Work
 from experiments.sweeps.summaries import summarise
@@ -35,6 +37,8 @@ MOST_TOGETHER = 20
 """Replicates of a point that are run and kept together."""
 SIGHT = (0, 1, 4, 15)
 """Seconds to wait, one after the other, until a shared file system shows what a worker has written."""
+PAUSE = 1.0
+"""Seconds between two looks at what other sweeps in the same folder still run."""
 SHARE_OF_MEMORY = 0.9
 SETTINGS = {
     "distributed.scheduler.allowed-failures": KILLS - 1,
@@ -92,6 +96,8 @@ class Progress:
     """Replicates that had a result when this command began."""
     workers: int = 0
     """Processes of the embedded cluster."""
+    elsewhere: int = 0
+    """Replicates that other sweeps run in the same folder, when nothing else is left."""
 
 
 def missing(work: Work, finished: Mapping[Unit, Path], failed: Container[Unit], shard: Shard) -> list[Unit]:
@@ -181,12 +187,24 @@ def sweep(
         return state.failed
     if not scheduler:
         state.workers = fitting(study, workers or os.cpu_count() or 1)
-    with _cluster(state.workers, scheduler, dashboard) as client, _losing(client, store.folder):
+    with (
+        Leases(store) as leases,
+        _cluster(state.workers, scheduler, dashboard) as client,
+        _losing(client, store.folder),
+    ):
         progress(state)
+        # Sweeps that share a folder begin at different places, so that they rarely want the same unit.
+        place = random.random()
         while units:
-            order = units[::-1] if backwards else units
-            _run_all(client, study, store, order, state, progress, alone=state.workers == 1)
-            ended = set(units)
+            first = int(place * len(units))
+            order = units[first:] + units[:first]
+            if backwards:
+                order.reverse()
+            ended = _run_all(client, study, store, leases, order, state, progress, alone=state.workers == 1)
+            if not ended:
+                state.elsewhere = sum(unit.runs for unit in units)
+                progress(state)
+                time.sleep(PAUSE)
             for seconds in SIGHT:
                 time.sleep(seconds)
                 units, state.done, state.failed = look()
@@ -197,7 +215,8 @@ def sweep(
                     f"out = '{folder}' holds no result of runs that have ended; "
                     "allowed: a folder that the workers of the cluster see under the same name"
                 )
-            state.of = state.done + sum(unit.runs for unit in units)
+            state.of, state.elsewhere = state.done + sum(unit.runs for unit in units), 0
+            progress(state)
     return state.failed
 
 
@@ -319,16 +338,18 @@ def _run_all(
     client: Any,
     study: Study,
     store: Store,
+    leases: Leases,
     units: list[Unit],
     state: Progress,
     progress: Callable[[Progress], None],
     *,
     alone: bool,
-) -> None:
-    """Run these units, as many at a time as there are workers."""
+) -> set[Unit]:
+    """Run these units, as many at a time as there are workers; returns those that no other sweep had."""
     from distributed import KilledWorker, as_completed
 
-    waiting = iter(units)
+    waiting = filter(leases.claim, units)
+    ended = set()
     running: dict[str, Unit] = {}
     futures = as_completed()
     threads = None if alone else 1
@@ -355,11 +376,14 @@ def _run_all(
         except (OutputError, StudyError):
             client.cancel(list(futures.futures))
             raise
+        ended.add(unit)
+        leases.release(unit)
         state.done += 0 if failed else unit.runs
         state.failed += bool(failed)
         progress(state)
         del future
         submit()
+    return ended
 
 
 def run_unit(

@@ -74,6 +74,11 @@ class Store:
         """Folder of what went wrong."""
         return self.folder / "failures"
 
+    @property
+    def leases(self) -> Path:
+        """Folder of who runs what (`leases.py`), empty while no sweep is at work."""
+        return self.folder / "leases"
+
     def open(self, study: Study) -> None:
         """Make the folder, or check that it holds results of the same study and model.
 
@@ -88,7 +93,7 @@ class Store:
             "study": study.content(),
         }
         with writing(self.folder):
-            for folder in (self.points, self.failures):
+            for folder in (self.points, self.failures, self.leases):
                 folder.mkdir(parents=True, exist_ok=True)
             for left in self.points.glob(f".*.{os.uname().nodename}.*.unfinished"):
                 if not Path(f"/proc/{left.name.split('.')[-2]}").exists():
