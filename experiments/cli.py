@@ -23,6 +23,7 @@ from experiments.console import (
     console,
     people_periods,
     scenario_from,
+    steps,
 )
 from experiments.sweeps import commands as of_sweeps
 from model.errors import UserError
@@ -146,6 +147,42 @@ def run(
             title = described(scenario, chosen)
             folder.picture("history.png", figures.history_figure(result.history, None, title, events_of(chosen)))
     _closing_words(result, folder.path, screen)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A named scenario, or a TOML file.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another, or the same with --set.")],
+    scale: Annotated[str, typer.Option("--scale", help="Real people per row, of both.")] = "1000",
+    seed: Annotated[
+        str | None, typer.Option("--seed", help="The seed of the first replicate of both. [default: A's, 1]")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value: change a parameter of B alone; may be repeated.")
+    ] = None,
+    replicates: Annotated[int, typer.Option("--replicates", min=2, help="Runs of each, with the same seeds.")] = 5,
+    csv: Annotated[Path | None, typer.Option("--csv", help="FILE.csv for the table.")] = None,
+) -> None:
+    """Compare two scenarios, replicate by replicate."""
+    a, b = scenario_from(first, scale, seed, None), scenario_from(second, scale, seed, set_)
+    from experiments.compare import compare as compared
+    from experiments.output import write_csv
+    from experiments.simulate import described
+
+    screen = console()
+    try:
+        with steps() as report:
+            table = compared(a, b, replicates, lambda done, of: report("runs", done, of, ""))
+    except KeyboardInterrupt:
+        screen.print("interrupted; nothing was written")
+        raise typer.Exit(INTERRUPTED) from None
+    last = f" to {a.seed + replicates - 1}, the same for both"
+    for name, which, scenario in (("A", first, a), ("B", second, b.replace(rng=a.seed))):
+        screen.print(f"{name}: {described(which, scenario)}{last}", soft_wrap=True)
+    screen.print(PlainTable("B minus A, replicate by replicate, with 95 % intervals", table, keys=2))
+    if csv is not None:
+        write_csv(csv, table)
+        screen.print(f"the table is in {csv}", soft_wrap=True)
 
 
 for command in (

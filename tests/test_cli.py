@@ -89,6 +89,7 @@ def test_help_explains_every_command_in_a_line(typed):
     for command in (
         "reproduce",
         "run",
+        "compare",
         "calibrate",
         "validate",
         "stories",

@@ -39,6 +39,7 @@ COMMANDS = {
     f"{MUTUALAID} theory": SLOW,
     f"{MUTUALAID} reproduce --scale 100 --seed 7 --set information=0 --out out/blind": SLOW,
     f"{MUTUALAID} run --scenario no_gate --picture": SLOW,
+    f"{MUTUALAID} compare default no_gate --set habit=0.1": SLOW,
     f"{MUTUALAID} reproduce --bands": SLOW,
     f"{MUTUALAID} calibrate": Command(less="--runs 30 --waves 1 --wave-runs 60"),
     f"{MUTUALAID} validate": SLOW,

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.output import write, writing
+from experiments.output import write_csv, writing
 from experiments.sweeps import replication
 from experiments.sweeps.design import Design, StudyError
 from experiments.sweeps.engine import Shard, missing
@@ -154,8 +154,7 @@ class Results:
         Raises:
             OutputError: if it cannot be written.
         """
-        with writing(file):
-            write(file, self.verdicts.to_csv(index=False, lineterminator="\n", float_format="%.5g").encode())
+        write_csv(file, self.verdicts)
 
     @cached_property
     def summaries(self) -> pd.DataFrame:
@@ -237,9 +236,7 @@ class Results:
         Raises:
             OutputError: if it cannot be written.
         """
-        with writing(file):
-            table = self.differences(baseline)
-            write(file, table.to_csv(index=False, lineterminator="\n", float_format="%.5g").encode())
+        write_csv(file, self.differences(baseline))
 
     def named(self, point: int) -> str:
         """A point by the values of its varied parameters."""
