@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import resource_tracker
@@ -100,9 +100,14 @@ class Progress:
     """Replicates that other sweeps run in the same folder, when nothing else is left."""
 
 
+def _owned(work: Work, shard: Shard) -> Callable[[int], bool]:
+    """Which points are a shard's to run: where differences decide how many runs are enough, the baseline is, too."""
+    return lambda point: shard.has(point) or point == work.baseline
+
+
 def missing(work: Work, finished: Mapping[Unit, Path], failed: Container[Unit], shard: Shard) -> list[Unit]:
     """The units to run now, in the order of the study; with replicates = "auto", this round's."""
-    points = filter(shard.has, range(work.points))
+    points = list(filter(_owned(work, shard), range(work.points)))
     if work.replicates == "auto":
         units = _next_round(work, finished, points)
     else:
@@ -112,30 +117,53 @@ def missing(work: Work, finished: Mapping[Unit, Path], failed: Container[Unit], 
     return [unit for unit in units if unit not in finished and unit not in failed]
 
 
-def _next_round(work: Work, finished: Mapping[Unit, Path], points: Iterable[int]) -> list[Unit]:
+def _next_round(work: Work, finished: Mapping[Unit, Path], points: Sequence[int]) -> list[Unit]:
     """The replicates that these points need next: those that were lost, or else the next round.
 
-    A round is kept as a whole, so that every next one is the same.
+    A round is kept as a whole, so that every next one is the same. The baseline has as many replicates as the point
+    with the most, and differences are judged of as many pairs as the point has replicates, so that the end does not
+    depend on which of them was ready first.
     """
     kept: dict[int, list[Unit]] = {}
-    for unit in sorted(finished):
+    for unit in finished:
         kept.setdefault(unit.point, []).append(unit)
-    units = []
+    rounds = {point: sorted(kept.get(point, [])) for point in {*points, *kept}}
+
+    def summaries(point: int) -> list[dict[str, float]]:
+        return [summary for unit in rounds[point] for summary in read_summaries(finished[unit])]
+
+    have = {point: _whole(units) for point, units in rounds.items()}
+    baseline = work.baseline
+    reference = summaries(baseline) if baseline is not None and have[baseline] else []
+    wanted, ends = FIRST_REPLICATES, {}
     for point in points:
-        rounds = kept.get(point, [])
-        have, end = 0, FIRST_REPLICATES
-        for unit in rounds:
-            if unit.first > have:
-                end = unit.first
-                break
-            have = end = unit.end
-        else:
-            if rounds:
-                runs = [summary for unit in rounds for summary in read_summaries(finished[unit])]
-                end = have + replication.more(runs, work.tolerance, work.most_replicates)
-        if end > have:
-            units.append(Unit(point, have, end))
-    return units
+        if point == baseline:
+            continue
+        number = ends[point] = have[point]
+        if not number or rounds[point][-1].end > number:
+            ends[point] = next((unit.first for unit in rounds[point] if unit.first > number), FIRST_REPLICATES)
+        elif baseline is None:
+            if not replication.known(summaries(point), None, work.tolerance):
+                ends[point] = replication.grown(number, work.most_replicates)
+        elif have[baseline] >= number and not replication.known(summaries(point), reference[:number], work.tolerance):
+            ends[point] = replication.grown(number, work.most_replicates)
+        wanted = max(wanted, ends[point])
+    if baseline is not None:
+        number = have[baseline]
+        lost = next((unit.first for unit in rounds[baseline] if unit.first > number), None)
+        following = replication.grown(number, work.most_replicates) if number else FIRST_REPLICATES
+        ends[baseline] = lost or (following if number < wanted else number)
+    return [Unit(point, have[point], ends[point]) for point in points if ends[point] > have[point]]
+
+
+def _whole(rounds: Iterable[Unit]) -> int:
+    """How many replicates these rounds hold without a gap, from the first on."""
+    number = 0
+    for unit in rounds:
+        if unit.first > number:
+            break
+        number = max(number, unit.end)
+    return number
 
 
 def sweep(
@@ -170,14 +198,15 @@ def sweep(
     shard = shard or Shard()
     store = Store(Path(folder))
     store.open(study)
+    owned = _owned(study.work, shard)
     if retry:
-        store.forget_failures(shard.has)
+        store.forget_failures(owned)
 
     def look() -> tuple[list[Unit], int, int]:
         """The units still missing, the runs done and the units failed."""
         finished, failed = store.finished(), store.failed()
-        done = sum(unit.runs for unit in finished if shard.has(unit.point))
-        lost = [unit for unit in failed if shard.has(unit.point) and unit not in finished]
+        done = sum(unit.runs for unit in finished if owned(unit.point))
+        lost = [unit for unit in failed if owned(unit.point) and unit not in finished]
         return missing(study.work, finished, failed, shard), done, len(lost)
 
     units, done, failed = look()

@@ -109,8 +109,24 @@ def variation_by_number(runs: Sequence[dict[str, float]], name: str) -> list[flo
         return [float(values[:n].std(ddof=1) / abs(values[:n].mean())) for n in range(2, values.size + 1)]
 
 
-def more(runs: Sequence[dict[str, float]], tolerance: float, most: int) -> int:
-    """How many further replicates a point needs now: 0 when the verdict holds or `most` is reached."""
-    if verdict(runs, tolerance)["enough"].all():
-        return 0
-    return max(0, min(most, math.ceil(GROWTH * len(runs))) - len(runs))
+def known(runs: Sequence[dict[str, float]], reference: Sequence[dict[str, float]] | None, tolerance: float) -> bool:
+    """Whether a point has enough replicates.
+
+    Args:
+        runs: the summaries of its replicates, in order.
+        reference: those of the baseline point with the same seeds, or None to judge the means.
+        tolerance: half width that is good enough; see `verdict` and `paired_verdict`.
+    """
+    if reference is None:
+        return bool(verdict(runs, tolerance)["enough"].all())
+    lines = [
+        {"point": point, "replicate": replicate, **run}
+        for point, those in enumerate((reference, runs))
+        for replicate, run in enumerate(those)
+    ]
+    return bool(paired_verdict(pd.DataFrame(lines), 0, tolerance)["enough"].all())
+
+
+def grown(replicates: int, most: int) -> int:
+    """How many replicates a point has after the next round, if so many are not enough."""
+    return max(replicates, min(most, math.ceil(GROWTH * replicates)))

@@ -16,7 +16,7 @@ from experiments.sweeps import replication
 from experiments.sweeps.design import Design, StudyError
 from experiments.sweeps.engine import Shard, missing
 from experiments.sweeps.store import Store, Unit, read, read_summaries
-from experiments.sweeps.study import Work
+from experiments.sweeps.study import reference, work_of
 from experiments.sweeps.summaries import SUMMARIES, by_year
 from model.files import shown
 
@@ -62,9 +62,12 @@ class Results:
     @cached_property
     def missing(self) -> list[Unit]:
         """The units that still have to be run."""
-        content = self.content
-        work = Work(self.design.number, content["replicates"], content["tolerance"], content["most_replicates"])
+        work = work_of(self.content, self._points, self.content["base"])
         return missing(work, self.finished, self.failed, Shard())
+
+    @cached_property
+    def _points(self) -> list[dict[str, Any]]:
+        return self.design.points(self.content["seed"])
 
     @property
     def runs(self) -> int:
@@ -159,7 +162,7 @@ class Results:
     @cached_property
     def summaries(self) -> pd.DataFrame:
         """One row a run: point, varied parameters, replicate and every summary."""
-        points = self.design.points(self.content["seed"])
+        points = self._points
         base = {name: self.content["base"][name] for name in self.design.names}
         lines: list[dict[str, Any]] = []
         for unit, file in self.finished.items():
@@ -195,10 +198,9 @@ class Results:
         Raises:
             StudyError: if there is no such point.
         """
-        points = self.design.points(self.content["seed"])
+        points = self._points
         if named is None:
-            base = {name: self.content["base"][name] for name in self.design.names}
-            return next((number for number, point in enumerate(points) if point == base), 0)
+            return reference(points, self.content["base"])
         if named.isdecimal() and named.isascii():
             if int(named[:9]) < len(points):
                 return int(named)
@@ -240,7 +242,7 @@ class Results:
 
     def named(self, point: int) -> str:
         """A point by the values of its varied parameters."""
-        values = self.design.points(self.content["seed"])[point]
+        values = self._points[point]
         return ", ".join(f"{name} = {value:g}" for name, value in values.items())
 
 

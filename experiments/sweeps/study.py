@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,13 @@ class Work(NamedTuple):
     replicates: int | str
     tolerance: float
     most_replicates: int
+    baseline: int | None = None
+    """With replicates = "auto": the point from which paired differences are judged; None if the means are."""
+
+
+def reference(points: Sequence[Mapping[str, Any]], base: Mapping[str, Any]) -> int:
+    """The point from which differences are taken: the one whose values are those of the scenario, else the first."""
+    return next((number for number, point in enumerate(points) if point == {name: base[name] for name in point}), 0)
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,8 @@ class Study:
     scale: float = 20_000
     """Real people per row."""
     replicates: int | str = 1
-    """Runs at each point, or "auto": as many as the verdict on replicates asks for (`replication.py`)."""
+    """Runs at each point, or "auto": as many as the verdict on replicates asks for (`replication.py`), of paired
+    differences from the baseline point with `common_luck`, else of means."""
     seed: int = 1
     common_luck: bool = True
     """The n-th replicate of every point has the same seed, so that differences are not luck."""
@@ -54,7 +62,7 @@ class Study:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Parameters that differ from the scenario at every point."""
     tolerance: float = 0.05
-    """With "auto": half width of the 95 % interval that is good enough, as a share of the mean."""
+    """With "auto": half width of the 95 % interval that is good enough, as a share of the mean (of the baseline)."""
     most_replicates: int = 40
 
     def __post_init__(self) -> None:
@@ -136,7 +144,7 @@ class Study:
     @property
     def work(self) -> Work:
         """How many runs it asks for."""
-        return Work(len(self.points), self.replicates, self.tolerance, self.most_replicates)
+        return work_of(asdict(self), self.points, self._base.values())
 
     def bytes_per_run(self) -> int:
         """Memory that the largest of the runs takes."""
@@ -154,6 +162,18 @@ class Study:
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with anything that decides the results."""
         return digest_of(self.content())
+
+
+def work_of(content: Mapping[str, Any], points: Sequence[Mapping[str, Any]], base: Mapping[str, Any]) -> Work:
+    """How many runs a study asks for, from what `Study.content` says of it, its points and the scenario's values."""
+    paired = content["replicates"] == "auto" and content["common_luck"] and len(points) > 1
+    return Work(
+        len(points),
+        content["replicates"],
+        content["tolerance"],
+        content["most_replicates"],
+        reference(points, base) if paired else None,
+    )
 
 
 UNDECISIVE = ("question", "expectation", "scenario")
