@@ -80,17 +80,22 @@ def differences(runs: pd.DataFrame, baseline: int, names: Sequence[str]) -> pd.D
     return pd.DataFrame(lines)
 
 
-def paired_verdict(runs: pd.DataFrame, baseline: int, tolerance: float) -> pd.DataFrame:
-    """One line a point and summary: whether the difference from the baseline is known well enough.
+def paired_verdict(apart: pd.DataFrame, runs: pd.DataFrame, baseline: int, tolerance: float) -> pd.DataFrame:
+    """Paired differences from a point, and whether each is known well enough (`enough`).
 
-    Enough: the half width of its paired interval is at most `tolerance` of the baseline's mean, or `tolerance` itself
+    Enough: the half width of the paired interval is at most `tolerance` of the baseline's mean, or `tolerance` itself
     for figures that are shares.
+
+    Args:
+        apart: the differences, as `differences` gives them.
+        runs: one row a run, the baseline's among them.
+        baseline: the point from which differences were taken.
+        tolerance: a share of the mean.
     """
-    table = differences(runs, baseline, ())
     means = runs.loc[runs["point"] == baseline, list(SUMMARIES)].mean()
-    wanted = [tolerance * (1.0 if SUMMARIES[name].unit == "share" else abs(means[name])) for name in table["summary"]]
-    half = (table["high"] - table["low"]) / 2
-    return table.assign(enough=(half <= wanted) | (table["pairs"] == 0))
+    wanted = [tolerance * (1.0 if SUMMARIES[name].unit == "share" else abs(means[name])) for name in apart["summary"]]
+    half = (apart["high"] - apart["low"]) / 2
+    return apart.assign(enough=(half <= wanted) | (apart["pairs"] == 0))
 
 
 def _student(values: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -124,7 +129,8 @@ def known(runs: Sequence[dict[str, float]], reference: Sequence[dict[str, float]
         for point, those in enumerate((reference, runs))
         for replicate, run in enumerate(those)
     ]
-    return bool(paired_verdict(pd.DataFrame(lines), 0, tolerance)["enough"].all())
+    both = pd.DataFrame(lines)
+    return bool(paired_verdict(differences(both, 0, ()), both, 0, tolerance)["enough"].all())
 
 
 def grown(replicates: int, most: int) -> int:

@@ -88,7 +88,7 @@ class Results:
                     aside.mkdir(exist_ok=True)
                     file.replace(aside / file.name)
                 found.append(file)
-        for name in ("finished", "failed", "missing", "summaries", "verdicts"):
+        for name in ("finished", "failed", "missing", "summaries", "verdicts", "_apart"):
             self.__dict__.pop(name, None)
         return found
 
@@ -224,13 +224,21 @@ class Results:
         """Paired differences from a point (`replication.differences`); empty without common random numbers."""
         if not self.content["common_luck"]:
             return pd.DataFrame()
-        return replication.differences(self.summaries, baseline, self.design.names)
+        if baseline not in self._apart:
+            self._apart[baseline] = replication.differences(self.summaries, baseline, self.design.names)
+        return self._apart[baseline]
+
+    @cached_property
+    def _apart(self) -> dict[int, pd.DataFrame]:
+        """The differences taken so far, by baseline: table, verdict, picture and export all ask for them."""
+        return {}
 
     def replicate_verdicts(self, baseline: int = 0) -> pd.DataFrame:
         """Whether the replicates are enough: of paired differences where random numbers are common, else of means."""
         if not self.content["common_luck"] or self.design.number < 2:
             return self.verdicts
-        return replication.paired_verdict(self.summaries, baseline, self.content["tolerance"])
+        apart = self.differences(baseline)
+        return replication.paired_verdict(apart, self.summaries, baseline, self.content["tolerance"])
 
     def export_differences(self, file: Path, baseline: int) -> None:
         """Write the paired differences from a point, as CSV.

@@ -197,8 +197,6 @@ def _whole(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-LONGEST_NAME = 4_096
-"""Characters of a path."""
 KEYS = tuple(key.name for key in fields(Study))
 
 
@@ -212,7 +210,7 @@ def load(name: str | Path) -> Study:
     file = find(str(name), STUDIES, "study", StudyError)
     content = read_toml(file, "study", StudyError)
     scenario = content.get("scenario")
-    if isinstance(scenario, str) and scenario not in scenarios.named() and len(scenario) < LONGEST_NAME:
+    if isinstance(scenario, str) and scenario not in scenarios.named():
         # A file beside the study, wherever the command is typed.
         with contextlib.suppress(OSError, ValueError):
             if (beside := file.parent / scenario).is_file():
