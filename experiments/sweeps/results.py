@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +14,10 @@ import pyarrow.parquet as pq
 
 from experiments.output import write_csv, writing
 from experiments.sweeps import replication
-from experiments.sweeps.design import Design, StudyError
+from experiments.sweeps.design import LISTS, Design, StudyError
 from experiments.sweeps.engine import Shard, missing
 from experiments.sweeps.store import Store, Unit, read, read_summaries
-from experiments.sweeps.study import reference, work_of
+from experiments.sweeps.study import check, reference, work_of
 from experiments.sweeps.summaries import SUMMARIES, by_year
 from model.files import shown
 
@@ -41,7 +42,7 @@ class Results:
                         f"'{self.stores[0].folder}'; allowed: folders of the same study and model"
                     )
         self.content: dict[str, Any] = made[0]["study"]
-        self.design = Design(**self.content["design"])
+        self.design = _design_of(self.content, self.stores[0].folder)
 
     @cached_property
     def finished(self) -> dict[Unit, Path]:
@@ -252,6 +253,26 @@ class Results:
         """A point by the values of its varied parameters."""
         values = self._points[point]
         return ", ".join(f"{name} = {value:g}" for name, value in values.items())
+
+
+def _design_of(content: dict[str, Any], folder: Path) -> Design:
+    """The design of a study, once everything that is read of it is what a sweep writes.
+
+    Raises:
+        StudyError: if it is not.
+    """
+    try:
+        design = Design(**content["design"])
+        check(content, design)
+        listed = itertools.chain.from_iterable(design.parameters.values()) if design.kind in LISTS else ()
+        for value in (*listed, *(content["base"][name] for name in design.names)):
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                raise StudyError(f"{shown(value)} is not a value of a parameter")
+    except StudyError as error:
+        raise StudyError(f"study.json in '{folder}' is damaged: {error}") from None
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise StudyError(f"study.json in '{folder}' is damaged: {type(error).__name__}: {error}") from None
+    return design
 
 
 def _csv(part: pd.DataFrame, *, header: bool) -> bytes:

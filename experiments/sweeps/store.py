@@ -182,7 +182,8 @@ class Store:
         """The units set aside, with what went wrong, in order."""
         found = {}
         for file in self.failures.glob("[0-9]*.json"):
-            with contextlib.suppress(ValueError, KeyError, TypeError):  # a damaged note is no note: the unit runs again
+            # A damaged note is no note: the unit runs again.
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
                 content = json.loads(file.read_text(encoding="utf-8"))
                 unit = Unit(int(content["point"]), int(content["first"]), int(content["end"]))
                 found[unit] = content | {"what": str(content["what"])}

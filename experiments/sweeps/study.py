@@ -72,34 +72,8 @@ class Study:
             StudyError: names the key, the value and what is allowed.
             ScenarioError: for a value out of the bounds of its parameter.
         """
-        for key in ("question", "expectation"):
-            if not isinstance(value := getattr(self, key), str) or not value.strip():
-                raise StudyError(f"{key} = {shown(value)} is not allowed: a sentence")
-        if self.replicates != "auto" and not _whole(self.replicates, 1):
-            raise StudyError(
-                f"replicates = {shown(self.replicates)} is not allowed: a whole number of at least 1, or 'auto'"
-            )
-        if not _whole(self.seed, 0) or self.seed >= 2**62:
-            raise StudyError(f"seed = {shown(self.seed)} is not allowed: a whole number from 0 to 2^62 - 1")
-        if not isinstance(self.common_luck, bool):
-            raise StudyError(f"common_luck = {shown(self.common_luck)} is not allowed: true or false")
-        if not isinstance(self.tolerance, float | int) or not 0 < self.tolerance < 1:
-            raise StudyError(f"tolerance = {shown(self.tolerance)} is not allowed: above 0 and below 1")
-        if not _whole(self.most_replicates, FIRST_REPLICATES):
-            raise StudyError(
-                f"most_replicates = {shown(self.most_replicates)} is not allowed: at least {FIRST_REPLICATES}"
-            )
-        runs = self.design.number * (self.most_replicates if self.replicates == "auto" else self.replicates)
-        if runs > MOST_RUNS:
-            raise StudyError(f"replicates = {shown(self.replicates)} make {runs:,} runs; allowed: {MOST_RUNS:,}")
-        if not isinstance(self.measures, list | tuple) or not self.measures:
-            raise StudyError(f"measures = {shown(self.measures)} is not allowed: a list of measures")
+        check(vars(self), self.design)
         object.__setattr__(self, "measures", tuple(self.measures))
-        for name in self.measures:
-            if not isinstance(name, str) or name not in MEASURES:
-                raise StudyError(f"unknown measure {shown(name)} in measures{suggest(str(name), MEASURES)}")
-        if len(set(self.measures)) < len(self.measures):
-            raise StudyError(f"measures = {list(self.measures)} names a measure twice")
         if not isinstance(self.scenario, str):
             raise StudyError(f"scenario = {shown(self.scenario)} is not allowed: a name or a file")
         if isinstance(self.scale, bool):
@@ -162,6 +136,40 @@ class Study:
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with anything that decides the results."""
         return digest_of(self.content())
+
+
+def check(content: Mapping[str, Any], design: Design) -> None:
+    """Check what a study says of itself, but for its scenario and the values of parameters.
+
+    Raises:
+        StudyError: names the key, the value and what is allowed.
+        KeyError: if a key is missing.
+    """
+    replicates, most, tolerance = content["replicates"], content["most_replicates"], content["tolerance"]
+    seed, measures = content["seed"], content["measures"]
+    for key in ("question", "expectation"):
+        if not isinstance(value := content[key], str) or not value.strip():
+            raise StudyError(f"{key} = {shown(value)} is not allowed: a sentence")
+    if replicates != "auto" and not _whole(replicates, 1):
+        raise StudyError(f"replicates = {shown(replicates)} is not allowed: a whole number of at least 1, or 'auto'")
+    if not _whole(seed, 0) or seed >= 2**62:
+        raise StudyError(f"seed = {shown(seed)} is not allowed: a whole number from 0 to 2^62 - 1")
+    if not isinstance(content["common_luck"], bool):
+        raise StudyError(f"common_luck = {shown(content['common_luck'])} is not allowed: true or false")
+    if not isinstance(tolerance, float | int) or not 0 < tolerance < 1:
+        raise StudyError(f"tolerance = {shown(tolerance)} is not allowed: above 0 and below 1")
+    if not _whole(most, FIRST_REPLICATES):
+        raise StudyError(f"most_replicates = {shown(most)} is not allowed: at least {FIRST_REPLICATES}")
+    runs = design.number * (most if replicates == "auto" else replicates)
+    if runs > MOST_RUNS:
+        raise StudyError(f"replicates = {shown(replicates)} make {runs:,} runs; allowed: {MOST_RUNS:,}")
+    if not isinstance(measures, list | tuple) or not measures:
+        raise StudyError(f"measures = {shown(measures)} is not allowed: a list of measures")
+    for name in measures:
+        if not isinstance(name, str) or name not in MEASURES:
+            raise StudyError(f"unknown measure {shown(name)} in measures{suggest(str(name), MEASURES)}")
+    if len(set(measures)) < len(measures):
+        raise StudyError(f"measures = {list(measures)} names a measure twice")
 
 
 def work_of(content: Mapping[str, Any], points: Sequence[Mapping[str, Any]], base: Mapping[str, Any]) -> Work:
