@@ -7,10 +7,12 @@ so the memory of this process does not grow with their number, and a worker that
 import contextlib
 import itertools
 import logging
+import multiprocessing
 import os
 import random
 import re
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -39,6 +41,7 @@ SIGHT = (0, 1, 4, 15)
 """Seconds to wait, one after the other, until a shared file system shows what a worker has written."""
 PAUSE = 1.0
 """Seconds between two looks at what other sweeps in the same folder still run."""
+GUARD = '`if __name__ == "__main__":`'
 SHARE_OF_MEMORY = 0.9
 SETTINGS = {
     "distributed.scheduler.allowed-failures": KILLS - 1,
@@ -195,6 +198,9 @@ def sweep(
         StudyError: if the folder holds another study's results, or no worker would fit into memory.
         OutputError: if results cannot be written; those written before are intact.
     """
+    # A worker that reads a script without a guard comes by here, too: it ends, and the command says why.
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(1)
     shard = shard or Shard()
     store = Store(Path(folder))
     store.open(study)
@@ -316,8 +322,17 @@ def _cluster(workers: int, scheduler: str | None, dashboard: int | None = None) 
                 cluster = stack.enter_context(_started(local))
             client = _started(lambda: Client(cluster))
         except (RuntimeError, OSError) as error:
-            raise StudyError(f"workers = {workers} could not be started: {error}") from None
+            raise StudyError(f"workers = {workers} could not be started: {error}{_without_guard()}") from None
         yield stack.enter_context(client)
+
+
+def _without_guard() -> str:
+    """That the script which is run lacks its guard, so that every worker begins its own sweep; else nothing."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    with contextlib.suppress(OSError, ValueError):
+        if script and "__main__" not in Path(script).read_text(encoding="utf-8"):
+            return f"; in '{script}' the call must stand under {GUARD}, for the workers read it, too"
+    return ""
 
 
 @contextlib.contextmanager
