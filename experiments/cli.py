@@ -5,6 +5,7 @@ Heavy imports stand inside the commands, so that `--help` answers at once.
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,8 @@ from experiments.console import (
     console,
     people_periods,
     scenario_from,
+    steps,
+    whole,
 )
 from experiments.sweeps import commands as of_sweeps
 from model.errors import UserError
@@ -32,6 +35,24 @@ if TYPE_CHECKING:
     from model.scenario import Scenario
 
 USER_ERROR = 2
+EXAMPLES = {
+    "reproduce": ("reproduce --scale 1000 --seed 7", "reproduce --set information=0 --out out/blind"),
+    "run": ("run --scenario no_gate --picture", "run --scale 1000 --set fee_rate=0.12 --set habit=0.1"),
+    "compare": ("compare default no_gate", "compare default default --set fee_rate=0.12 --replicates 10"),
+    "calibrate": ("calibrate --runs 300 --waves 2 --wave-runs 100 --out out/quick", "calibrate --recover 20"),
+    "validate": ("validate --number 20", "validate --parameter-sets out/calibrate/acceptable_set.csv"),
+    "stories": ("stories", "stories --scale 20000 --runs 30 --waves 1 --wave-runs 30 --elsewhere 10 --steps 1000"),
+    "contested": ("contested --out out/contested",),
+    "sweep": ("sweep collapse", "sweep fee.toml --out out/fee --workers 2", "sweep fee.toml --shard 1/3"),
+    "results": (
+        "results out/fee --export fee.csv --picture fee.png",
+        "results out/fee --baseline fee_rate=0.04 --differences apart.csv",
+    ),
+    "sensitivity": ("sensitivity sensitivity --workers 2",),
+    "scenarios": ("scenarios", "scenarios guancha"),
+    "page": ("app --port 9000",),
+}
+"""Function of a command -> what its `--help` shows, without the name of the program."""
 
 app = typer.Typer(
     add_completion=False,
@@ -40,6 +61,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Adverse selection in mutual-aid pools, one agent per member: the history of Xiang Hu Bao and what-ifs.",
 )
+
+
+def _command[F: Callable](function: F) -> F:
+    """Add a command, with its examples under its help."""
+    lines = [f"  mutualaid {line}" for line in EXAMPLES.get(function.__name__, ())]
+    # The first line keeps Click from joining the others.
+    epilog = "\n".join(["\b", "Examples:", *lines]) if lines else None
+    app.command(name="app" if function.__name__ == "page" else None, epilog=epilog)(function)
+    return function
 
 
 def _simulate(scenario: "Scenario") -> "Run":
@@ -63,6 +93,8 @@ def _closing_words(run: "Run", out: Path, screen: Console) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
+MOST_DIFFERENCES = 12
+"""Differences of a scenario that are listed with all scenarios; of more, only the number is told."""
 RUN_FILES = ("history.csv", "run.json", "history.png", "targets.csv", "bands.png")
 """What stands for one run in its folder, whichever command made it."""
 
@@ -77,7 +109,7 @@ def _folder_for(run: "Run", out: Path) -> Path:
     return out / "interrupted" if finished and not run.finished else out
 
 
-@app.command()
+@_command
 def reproduce(
     scenario: ScenarioOption = "default",
     scale: ScaleOption = None,
@@ -85,7 +117,10 @@ def reproduce(
     set_: SetOption = None,
     out: OutOption = Path("out/reproduce"),
     record: Annotated[
-        Path | None, typer.Option("--targets", help="Another record, in the format of experiments/data/targets.csv.")
+        Path | None,
+        typer.Option(
+            "--targets", metavar="FILE", help="Another record, in the format of experiments/data/targets.csv."
+        ),
     ] = None,
     bands: Annotated[bool, typer.Option("--bands", help="Also draw medians and bands of the fitted set.")] = False,
 ) -> None:
@@ -117,7 +152,7 @@ def reproduce(
     _closing_words(run, folder.path, screen)
 
 
-@app.command()
+@_command
 def run(
     scenario: ScenarioOption = "default",
     scale: ScaleOption = None,
@@ -148,6 +183,46 @@ def run(
     _closing_words(result, folder.path, screen)
 
 
+@_command
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A named scenario, or a TOML file.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another, or the same with --set.")],
+    scale: Annotated[str, typer.Option("--scale", metavar="PEOPLE", help="Real people per row, of both.")] = "1000",
+    seed: Annotated[
+        str | None,
+        typer.Option("--seed", metavar="SEED", help="The seed of the first replicate of both. [default: A's, 1]"),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter of B alone; may be repeated."),
+    ] = None,
+    replicates: Annotated[
+        int, typer.Option("--replicates", parser=whole(2), metavar="N", help="Runs of each, with the same seeds.")
+    ] = 5,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="The table as CSV.")] = None,
+) -> None:
+    """Compare two scenarios, replicate by replicate."""
+    a, b = scenario_from(first, scale, seed, None), scenario_from(second, scale, seed, set_)
+    from experiments.compare import compare as compared
+    from experiments.output import write_csv
+    from experiments.simulate import described
+
+    screen = console()
+    try:
+        with steps() as report:
+            table = compared(a, b, replicates, lambda done, of: report("runs", done, of, ""))
+    except KeyboardInterrupt:
+        screen.print("interrupted; nothing was written")
+        raise typer.Exit(INTERRUPTED) from None
+    last = f" to {a.seed + replicates - 1}, the same for both"
+    for name, which, scenario in (("A", first, a), ("B", second, b.replace(rng=a.seed))):
+        screen.print(f"{name}: {described(which, scenario)}{last}", soft_wrap=True)
+    screen.print(PlainTable("B minus A, replicate by replicate, with 95 % intervals", table, keys=2))
+    if csv is not None:
+        write_csv(csv, table)
+        screen.print(f"the table is in {csv}", soft_wrap=True)
+
+
 for command in (
     of_calibration.calibrate,
     of_calibration.validate,
@@ -157,10 +232,10 @@ for command in (
     of_sweeps.results,
     of_sweeps.sensitivity,
 ):
-    app.command()(command)
+    _command(command)
 
 
-@app.command()
+@_command
 def theory() -> None:
     """Print textbook spirals beside the same rules simulated."""
     from experiments.theory import explanations, theory_table
@@ -173,35 +248,54 @@ def theory() -> None:
     )
 
 
-@app.command()
-def scenarios() -> None:
+@_command
+def scenarios(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="One of them, or a TOML file: a table of what differs.")
+    ] = None,
+) -> None:
     """List the named scenarios, and how each differs."""
+    from experiments.documentation import differences_of
     from model import scenario as all_scenarios
 
     screen = console()
-    for name in all_scenarios.named():
-        changed = ", ".join(f"{key} = {value}" for key, value in all_scenarios.load(name).differences().items())
-        screen.print(f"{name}: {all_scenarios.why(name)} {changed}".rstrip(), highlight=False, soft_wrap=True)
+    if name is not None:
+        found = differences_of(all_scenarios.load(name))
+        screen.print(f"{len(found)} parameters of {name} differ from the default", soft_wrap=True)
+        if len(found):
+            screen.print(PlainTable("What differs", found))
+        return
+    for each in all_scenarios.named():
+        changed = all_scenarios.load(each).differences()
+        screen.print(f"{each}: {all_scenarios.why(each)}", soft_wrap=True)
+        if len(changed) > MOST_DIFFERENCES:
+            screen.print(f"    {len(changed)} parameters differ; see them with: mutualaid scenarios {each}")
+        else:
+            for key, value in changed.items():
+                screen.print(f"    {key} = {value}")
 
 
-@app.command()
+@_command
 def describe() -> None:
     """Print the phases of a period, in order, and every parameter."""
-    from experiments.documentation import parameters_table
+    from experiments.documentation import parameters
     from model.model import MutualAidModel
     from model.phases import listed
 
+    screen = console()
     print(listed(MutualAidModel))
     print()
-    print(parameters_table())
+    screen.print(PlainTable("Parameters", parameters()))
 
 
-@app.command(name="app")
+@_command
 def page(
-    port: Annotated[int, typer.Option("--port", help="Port of the page on this machine.", min=1, max=65535)] = 8765,
+    port: Annotated[
+        int, typer.Option("--port", parser=whole(1, 65535), metavar="PORT", help="Port of the page on this machine.")
+    ] = 8765,
     host: Annotated[
         list[str] | None,
-        typer.Option("--host", help="A name under which a proxy publishes the page; may be repeated."),
+        typer.Option("--host", metavar="NAME", help="A name under which a proxy publishes the page; may be repeated."),
     ] = None,
 ) -> None:
     """Open the interactive page: sliders, play, step and reset."""

@@ -5,6 +5,7 @@ Heavy imports stand inside the functions, so that `--help` answers at once.
 
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+
+from model.files import plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -26,14 +29,48 @@ TEXT_WIDTHS = (60, 30, 22, 12)
 LONGEST_WORD = 22
 """Longer ones are broken themselves."""
 
-ScenarioOption = Annotated[str, typer.Option("--scenario", help="A named scenario, or a TOML file.")]
-ScaleOption = Annotated[
-    str | None, typer.Option("--scale", help="Real people per row; 1 is one to one. [default: the scenario's, 20]")
+
+def whole(least: int, most: int | None = None) -> Callable[[str | int], int]:
+    """What reads a whole number between two bounds, for an option or argument; help shows no sign of it.
+
+    Raises:
+        typer.BadParameter: for anything else.
+    """
+
+    def read(text: str | int) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least or (most is not None and number > most):
+            allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
+            raise typer.BadParameter(f"{plain(text)} is not allowed: a whole number {allowed}")
+        return number
+
+    return read
+
+
+ScenarioOption = Annotated[
+    str, typer.Option("--scenario", metavar="NAME|FILE", help="A named scenario, or a TOML file.")
 ]
-SeedOption = Annotated[str | None, typer.Option("--seed", help="The seed of every draw. [default: the scenario's, 1]")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="key=value: change a parameter; may be repeated.")]
-OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
-WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core by default.")]
+ScaleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scale", metavar="PEOPLE", help="Real people per row; 1 is one to one. [default: the scenario's, 20]"
+    ),
+]
+SeedOption = Annotated[
+    str | None,
+    typer.Option("--seed", metavar="SEED", help="The seed of every draw, from 0 on. [default: the scenario's, 1]"),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; may be repeated."),
+]
+OutOption = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder for the results.")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", parser=whole(1), metavar="N", help="Processes. [default: one a core]")
+]
 
 
 def console() -> Console:
@@ -50,7 +87,7 @@ def scenario_from(name: str, scale: str | None, seed: str | None, changes: list[
     """
     from model import memory
     from model import scenario as scenarios
-    from model.files import plain, shown
+    from model.files import shown
 
     values: dict[str, Any] = {}
     for change in changes or []:
@@ -84,17 +121,21 @@ def _bar(*columns: Any) -> Iterator["Progress"]:
 
 @contextmanager
 def people_periods() -> Iterator[Callable[[int, int, int], None]]:
-    """A bar with people-periods a second."""
+    """A bar with people-periods a second since the people were made, as in `run.json`."""
     from rich.progress import TaskProgressColumn
 
     with _bar(TaskProgressColumn()) as bar:
         task = bar.add_task("making people", total=None, note="")
+        begin = 0.0
 
         def report(rows: int, done: int, periods: int) -> None:
+            nonlocal begin
             if done == 0:
+                begin = time.perf_counter()
                 bar.reset(task, total=periods, description=f"{rows:,} rows")
-            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed or 0
-            bar.update(task, completed=done, note=f"{rows * speed / 1e6:,.0f} M people-periods/s")
+                return
+            speed = rows * done / max(time.perf_counter() - begin, 1e-9)
+            bar.update(task, completed=done, note=f"{speed / 1e6:,.1f} M people-periods/s")
 
         yield report
 

@@ -1,11 +1,51 @@
 """The generated tables of `docs/`: parameters and measures, from where they are declared."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model.measures import MEASURES
 from model.scenario import PARAMETERS, Scenario
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 DOCS = Path(__file__).parents[1] / "docs"
+
+
+def value_shown(value: float) -> str:
+    """A value of a parameter as tables show it."""
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if value < 1e5 else f"{value:,.0f}"
+
+
+def parameters() -> "DataFrame":
+    """Every parameter, for the screen: default, unit, bounds, what it is."""
+    from pandas import DataFrame
+
+    defaults = Scenario().values()
+    lines = [
+        {
+            "parameter": name,
+            "what it is": par.label,
+            "default": value_shown(defaults[name]),
+            "unit": par.unit,
+            "bounds": f"{par.low:g} to {par.high:g}",
+        }
+        for name, par in PARAMETERS.items()
+    ]
+    return DataFrame(lines)
+
+
+def differences_of(scenario: Scenario) -> "DataFrame":
+    """The parameters of a scenario that are not the default's: there, default, unit."""
+    from pandas import DataFrame
+
+    defaults = Scenario().values()
+    columns = ["parameter", "here", "default", "unit"]
+    lines = [
+        [name, value_shown(value), value_shown(defaults[name]), PARAMETERS[name].unit]
+        for name, value in scenario.differences().items()
+    ]
+    return DataFrame(lines, columns=columns)
 
 
 def parameters_table() -> str:
@@ -23,8 +63,7 @@ def parameters_table() -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for name, par in PARAMETERS.items():
-        value = defaults[name]
-        shown = str(value).lower() if isinstance(value, bool) else f"{value:g}" if value < 1e5 else f"{value:,.0f}"
+        shown = value_shown(defaults[name])
         bounds = f"{par.low:g} to {par.high:g}"
         moves = f"raises `{par.raises}`" if par.raises else f"lowers `{par.lowers}`" if par.lowers else ""
         lines.append(f"| `{name}` | {par.label} | {shown} | {par.unit} | {bounds} | {moves} | {par.source} |")

@@ -81,6 +81,16 @@ def write_table(file: Path, table: DataFrame) -> None:
         write(file, table.to_csv(index=False, lineterminator="\n", float_format="%.6g").encode())
 
 
+def write_csv(file: Path, table: DataFrame) -> None:
+    """Write a table as the CSV file that a user named, with five digits, at once and for good.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    with writing(file):
+        write(file, table.to_csv(index=False, lineterminator="\n", float_format="%.5g").encode())
+
+
 def version(*further: Path) -> str:
     """Sixteen hexadecimal digits that change with the model, its data, how the record is read, or further files."""
     here = Path(__file__).parent

@@ -39,10 +39,13 @@ COMMANDS = {
     f"{MUTUALAID} theory": SLOW,
     f"{MUTUALAID} reproduce --scale 100 --seed 7 --set information=0 --out out/blind": SLOW,
     f"{MUTUALAID} run --scenario no_gate --picture": SLOW,
+    f"{MUTUALAID} compare default no_gate --set habit=0.1": SLOW,
     f"{MUTUALAID} reproduce --bands": SLOW,
     f"{MUTUALAID} calibrate": Command(less="--runs 30 --waves 1 --wave-runs 60"),
     f"{MUTUALAID} validate": SLOW,
-    f"{MUTUALAID} stories": Command(less="--scale 20000 --runs 1 --waves 1 --wave-runs 10 --number 2"),
+    f"{MUTUALAID} stories": Command(
+        less="--scale 20000 --runs 1 --waves 1 --wave-runs 10 --number 2 --elsewhere 5 --steps 200"
+    ),
     f"{MUTUALAID} contested": Command(less="--scale 20000 --runs 10 --waves 1 --wave-runs 60"),
     f"{MUTUALAID} sweep fee.toml --out out/fee": SLOW,
     f"{MUTUALAID} results out/fee --export fee.csv": SLOW,

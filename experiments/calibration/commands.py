@@ -1,7 +1,7 @@
 """The commands `calibrate`, `validate`, `stories` and `contested`."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +19,7 @@ from experiments.console import (
     misfit_steps,
     scenario_from,
     steps,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from experiments.output import OutputFolder
     from model.scenario import Scenario
 
-RunsOption = Annotated[int, typer.Option("--runs", min=1, help="Simulations of the search.")]
-WavesOption = Annotated[int, typer.Option("--waves", min=1, help="Waves of the posterior.")]
-WaveRunsOption = Annotated[int, typer.Option("--wave-runs", min=10, help="Simulations a wave.")]
-ScaleOption = Annotated[float, typer.Option("--scale", help="Real people per row.")]
+RunsOption = Annotated[int, typer.Option("--runs", parser=whole(1), metavar="N", help="Simulations of the search.")]
+WavesOption = Annotated[int, typer.Option("--waves", parser=whole(1), metavar="N", help="Waves of the posterior.")]
+WaveRunsOption = Annotated[
+    int, typer.Option("--wave-runs", parser=whole(10), metavar="N", help="Simulations a wave; at least 10.")
+]
+ScaleOption = Annotated[float, typer.Option("--scale", metavar="PEOPLE", help="Real people per row.")]
 
 PRINTED = [
     "id",
@@ -57,24 +60,38 @@ BANDS_SETS, BANDS_SCALE = 100, "1000"
 
 
 def calibrate(
-    out: Annotated[Path, typer.Option("--out", help="Folder of the calibration; the same command goes on.")] = Path(
-        "out/calibrate"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Folder of the calibration; the same command goes on.")
+    ] = Path("out/calibrate"),
     runs: RunsOption = WHOLE.search_runs,
     waves: WavesOption = WHOLE.waves,
     wave_runs: WaveRunsOption = WHOLE.wave_runs,
-    seed: Annotated[int, typer.Option("--seed", min=1, help="The seed of search and walk.")] = WHOLE.seed,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            parser=whole(1),
+            metavar="SEED",
+            help="The seed of search and walk; from 1 on, for 0 tells the search (CMA-ES) to draw one.",
+        ),
+    ] = WHOLE.seed,
     workers: WorkersOption = None,
     scenario: ScenarioOption = "default",
     priors_file: Annotated[
-        Path | None, typer.Option("--priors", help="Priors, as experiments/data/priors.toml.")
+        Path | None, typer.Option("--priors", metavar="FILE", help="Priors, as experiments/data/priors.toml.")
     ] = None,
     targets_file: Annotated[
-        Path | None, typer.Option("--targets", help="The record, as experiments/data/targets.csv.")
+        Path | None, typer.Option("--targets", metavar="FILE", help="The record, as experiments/data/targets.csv.")
     ] = None,
-    parameter: Annotated[list[str] | None, typer.Option("--parameter", help="Fit only these; may be repeated.")] = None,
-    row: Annotated[list[str] | None, typer.Option("--row", help="Fit only these targets; may be repeated.")] = None,
-    recover: Annotated[int, typer.Option("--recover", min=0, help="Made records on which to test the fit.")] = 0,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", metavar="NAME", help="Fit only these; may be repeated.")
+    ] = None,
+    row: Annotated[
+        list[str] | None, typer.Option("--row", metavar="ID", help="Fit only these targets; may be repeated.")
+    ] = None,
+    recover: Annotated[
+        int, typer.Option("--recover", parser=whole(0), metavar="N", help="Made records on which to test the fit.")
+    ] = 0,
 ) -> None:
     """Fit the parameters to the record up to the end of 2020."""
     from experiments import targets
@@ -118,14 +135,18 @@ def _base(scenario: str, scale: str | None = None) -> "Scenario":
 
 @contextmanager
 def _at_work(
-    journal: "Journal", plan: Plan, workers: int | None, what: str = ""
+    journal: "Journal",
+    plan: Plan,
+    workers: int | None,
+    what: str = "",
+    started: "ProcessPoolExecutor | None" = None,
 ) -> Iterator[tuple["ProcessPoolExecutor", "Progress"]]:
-    """Processes and bars for the simulations of a journal, which can be interrupted."""
+    """Processes (those that are started, if any) and bars for simulations of a journal, which can be interrupted."""
     from experiments.calibration.processes import workers as processes
 
     journal.base.replace(scale=plan.scale)  # before anything is written: is it allowed at all?
     journal.open(asdict(plan))
-    with steps() as report, processes(workers) as pool:
+    with steps() as report, nullcontext(started) if started else processes(workers) as pool:
         try:
             yield pool, misfit_steps(lambda step, done, of, note: report(f"{what} {step}".strip(), done, of, note))
         except KeyboardInterrupt:
@@ -139,14 +160,21 @@ def _interrupted(what_now: str) -> typer.Exit:
 
 
 def _fit(
-    journal: "Journal", plan: Plan, workers: int | None, what: str = "", *, made: int = 0, elsewhere: Any = None
+    journal: "Journal",
+    plan: Plan,
+    workers: int | None,
+    what: str = "",
+    *,
+    made: int = 0,
+    elsewhere: Any = None,
+    started: "ProcessPoolExecutor | None" = None,
 ) -> tuple["Fit", "DataFrame | None"]:
     """Calibrate with bars and keep the result; also what was found again of so many made records."""
     from experiments.calibration import recovery
     from experiments.calibration.calibrate import calibrate as fit
     from experiments.calibration.calibrate import keep
 
-    with _at_work(journal, plan, workers, what) as (pool, progress):
+    with _at_work(journal, plan, workers, what, started) as (pool, progress):
         found = fit(journal, plan, pool, progress, elsewhere)
         again = recovery.recover(journal, found, made, plan.scale, pool) if made else None
     keep(found, journal.folder)
@@ -160,8 +188,21 @@ def stories(
     wave_runs: WaveRunsOption = STORY.wave_runs,
     scale: ScaleOption = STORY.scale,
     number: Annotated[
-        int, typer.Option("--number", min=2, help="Parameter sets of each story run over 2021.")
+        int, typer.Option("--number", parser=whole(2), metavar="N", help="Parameter sets of each story run over 2021.")
     ] = STORY.set_size,
+    elsewhere: Annotated[
+        int | None,
+        typer.Option(
+            "--elsewhere",
+            parser=whole(1),
+            metavar="N",
+            help="Points that others found which each story looks at, evenly from all. [default: all, 300]",
+        ),
+    ] = None,
+    steps_: Annotated[
+        int,
+        typer.Option("--steps", parser=whole(40), metavar="N", help="Steps of each walker in the last walk of a fit."),
+    ] = STORY.steps,
     workers: WorkersOption = None,
 ) -> None:
     """Fit rival stories of the collapse, and weigh them.
@@ -174,31 +215,34 @@ def stories(
     from experiments.calibration import stories as rivals
     from experiments.calibration.calibrate import best_of_search
     from experiments.calibration.journal import Journal
+    from experiments.calibration.processes import workers as processes
     from experiments.output import OutputFolder
 
     record = targets.load()
     wanted = [target for target in record if target.role == "fit"]
-    plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, set_size=number, scale=scale)
+    plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, set_size=number, scale=scale, steps=steps_)
     journals, found, told = {}, {"shipped": ensemble.load()}, {}
-    for story, what in rivals.STORIES.items():
-        base = _base(story)
-        free = rivals.priors_of(story, priors.load().without(base.differences()))
-        journal = Journal(out / story, base, free, wanted)
-        with _at_work(journal, plan, workers, what) as (pool, progress):
-            found[story] = best_of_search(journal, plan, pool, progress, rivals.SHARED)
-        journals[story] = journal
-    for story, journal in journals.items():
-        what = rivals.STORIES[story]
-        others = rivals.of_the_others(found, story, journal.priors)
-        fit, _ = _fit(journal, plan, workers, what, elsewhere=others)
-        histories = _histories(
-            journal.base.replace(scale=scale),
-            fit.sets(),
-            workers,
-            f"{what} 2021",
-            f"the same command goes on from {out}",
-        )
-        told[story] = rivals.Told(fit, ensemble.read_off(histories, record))
+    with processes(workers) as started:  # once for all stories: a start takes as long as many simulations
+        for story, what in rivals.STORIES.items():
+            base = _base(story)
+            free = rivals.priors_of(story, priors.load().without(base.differences()))
+            journal = Journal(out / story, base, free, wanted)
+            with _at_work(journal, plan, workers, what, started) as (pool, progress):
+                found[story] = best_of_search(journal, plan, pool, progress, rivals.SHARED)
+            journals[story] = journal
+        for story, journal in journals.items():
+            what = rivals.STORIES[story]
+            others = rivals.of_the_others(found, story, journal.priors, elsewhere)
+            fit, _ = _fit(journal, plan, workers, what, elsewhere=others, started=started)
+            histories = _histories(
+                journal.base.replace(scale=scale),
+                fit.sets(),
+                workers,
+                f"{what} 2021",
+                f"the same command goes on from {out}",
+                started,
+            )
+            told[story] = rivals.Told(fit, ensemble.read_off(histories, record))
     table = rivals.compare(told, record)
     with OutputFolder(out) as folder:
         folder.table("stories.csv", table)
@@ -242,9 +286,14 @@ def contested(
 
 
 def validate(
-    set_file: Annotated[Path | None, typer.Option("--set", help="Parameter sets; those that ship by default.")] = None,
-    number: Annotated[int, typer.Option("--number", min=2, help="Sets to run, evenly from best to worst.")] = 100,
-    scale: Annotated[str, typer.Option("--scale", help="Real people per row.")] = "1000",
+    set_file: Annotated[
+        Path | None,
+        typer.Option("--parameter-sets", metavar="FILE", help="A CSV of parameter sets. [default: those that ship]"),
+    ] = None,
+    number: Annotated[
+        int, typer.Option("--number", parser=whole(2), metavar="N", help="Sets to run, evenly from best to worst.")
+    ] = 100,
+    scale: Annotated[str, typer.Option("--scale", metavar="PEOPLE", help="Real people per row.")] = "1000",
     scenario: ScenarioOption = "default",
     workers: WorkersOption = None,
     out: OutOption = Path("out/validate"),
@@ -294,13 +343,14 @@ def _histories(
     workers: int | None,
     what: str = "histories",
     interrupted: str = "nothing was written",
+    started: "ProcessPoolExecutor | None" = None,
 ) -> list["DataFrame"]:
     """The history of each parameter set, with a bar."""
     from experiments.calibration import ensemble
     from experiments.calibration.processes import workers as processes
 
     try:
-        with steps() as report, processes(workers) as pool:
+        with steps() as report, nullcontext(started) if started else processes(workers) as pool:
             return ensemble.histories(base, sets, pool, lambda done, of: report(what, done, of, ""))
     except KeyboardInterrupt:
         raise _interrupted(interrupted) from None

@@ -1,7 +1,7 @@
 """The acceptable set: parameters that the record to the end of 2020 allows, and the histories that follow from them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -32,16 +32,16 @@ def load(file: Path = SHIPPED) -> list[dict[str, float]]:
     try:
         table = pd.read_csv(file)
     except (OSError, ValueError) as error:
-        raise SetError(f"set = '{file}' cannot be read: {error}") from None
+        raise SetError(f"parameter-sets = '{file}' cannot be read: {error}") from None
     unknown = [name for name in table if name not in PARAMETERS]
     if unknown:
         raise SetError(f"column '{unknown[0]}' of {file} is not a parameter{suggest(unknown[0], PARAMETERS)}")
     if table.empty:
-        raise SetError(f"set = '{file}' has no rows; allowed: at least one")
+        raise SetError(f"parameter-sets = '{file}' has no rows; allowed: at least one")
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def some(sets: list[dict[str, float]], number: int) -> list[dict[str, float]]:
+def some[T](sets: Sequence[T], number: int) -> list[T]:
     """At most so many of the sets, evenly from the best to the worst: the best alone would be too sure."""
     return [sets[k] for k in np.unique(np.linspace(0, len(sets) - 1, min(number, len(sets))).round().astype(int))]
 

@@ -21,6 +21,8 @@ class Plan:
     scale: float = 1_000
     """Real people per row."""
     seed: int = 1
+    steps: int = 12_000
+    """Steps of each walker on the emulator, in the walk from which the answer is drawn; in those before, a quarter."""
 
 
 WHOLE = Plan(search_runs=2_100, waves=6, wave_runs=600)

@@ -23,8 +23,6 @@ NEAREST = 2_500
 """Simulations on which an emulator is fitted: the best ones."""
 STARTS = 200
 """Of them, those near which the walkers begin."""
-STEPS, LAST_STEPS = 3_000, 12_000
-"""Steps of each walker on the emulator; in the walk from which the answer is drawn."""
 BURN_IN = 0.4
 """Share of the steps that is forgotten."""
 
@@ -105,13 +103,13 @@ def infer(
         kept = journal.batch(name)
         if kept is None:
             model, best = _emulated(rows, points, simulated)
-            asked, _ = walk(model, points[best], runs, plan.seed + wave, steps=STEPS)
+            asked, _ = walk(model, points[best], runs, plan.seed + wave, steps=plan.steps // 4)
             seeds = range(1_000_000 * (wave + 1), 1_000_000 * (wave + 1) + runs)
             kept = journal.simulate(name, asked, plan.scale, seeds, pool, partial(_told, progress, wave, runs))
         points, simulated = np.concatenate([points, kept[0]]), np.concatenate([simulated, kept[1]])
         progress(f"wave {wave + 1}", runs, runs, float(np.median(misfit(rows.standardise(kept[1])))))
     model, best = _emulated(rows, points, simulated)
-    sample, walked = walk(model, points[best], runs, plan.seed + plan.waves, steps=LAST_STEPS)
+    sample, walked = walk(model, points[best], runs, plan.seed + plan.waves, steps=plan.steps)
     return Posterior(sample, model, walked)
 
 

@@ -22,6 +22,8 @@ from experiments.calibration.misfit import FREEDOM, WITHIN
 SEED = 600_000
 """First seed of the runs with known parameters."""
 SAMPLE = 2_000
+WALK = 3_000
+"""Steps of each walker, for each made record."""
 TOLD = 0.5
 """Posterior widths below this share of the prior's: the record tells of the parameter."""
 
@@ -34,7 +36,7 @@ def recover(journal: Journal, fit: Fit, truths: int, scale: float, pool: Process
     blur = generator.standard_t(FREEDOM, (truths, len(fit.rows.targets))) / WITHIN
     records = fit.rows.standardise(simulated) + blur
     tasks = [(fit.emulator, fit.chain, SAMPLE, SEED + number, record) for number, record in enumerate(records)]
-    intervals = pool.map(partial(_interval, steps=posterior.STEPS), tasks)
+    intervals = pool.map(partial(_interval, steps=WALK), tasks)
     lines = []
     for number, (point, (low, high)) in enumerate(zip(true, intervals, strict=True)):
         for column, name in enumerate(fit.priors.names):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from experiments.calibration.calibrate import INTERVAL, Fit
+from experiments.calibration.ensemble import some
 from experiments.calibration.misfit import Rows, misfit
 from experiments.calibration.priors import Priors
 from experiments.calibration.validation import report
@@ -45,13 +46,16 @@ class Told:
 
 
 def of_the_others(
-    found: Mapping[str, Sequence[Mapping[str, float]]], story: str, priors: Priors
+    found: Mapping[str, Sequence[Mapping[str, float]]], story: str, priors: Priors, most: int | None = None
 ) -> NDArray[np.float64]:
     """What others than this story found, as far as it leaves their parameters free.
 
-    `found` are parameter sets by who found them; shape (points, parameters), in the cube of the story's own `priors`.
+    `found` are parameter sets by who found them, of which at most `most` are taken, evenly; shape (points, parameters),
+    in the cube of the story's own `priors`.
     """
     others = [values for other, sets in found.items() if other != story for values in sets]
+    if most is not None:
+        others = some(others, most)
     return np.clip([priors.point(values) for values in others], EDGE, 1 - EDGE)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.console import INTERRUPTED, PlainTable, WorkersOption, console, steps
+from experiments.console import INTERRUPTED, PlainTable, WorkersOption, console, steps, whole
 
 if TYPE_CHECKING:
     from experiments.sweeps.study import Study
@@ -23,28 +23,33 @@ PICTURES: dict[str, dict[str, None]] = {
 MOST_LINES = 60
 """Lines of a table on the screen; the export has all."""
 
-StudyArgument = Annotated[str, typer.Argument(help="A study that ships, by its name, or a TOML file.")]
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study that ships, by its name, or a TOML file.")]
 RetryOption = Annotated[bool, typer.Option("--retry", help="Run those again that failed.")]
 SchedulerOption = Annotated[
-    str | None, typer.Option("--scheduler", help="Address of a Dask cluster, tcp://host:port; embedded by default.")
+    str | None,
+    typer.Option("--scheduler", metavar="ADDRESS", help="A Dask cluster, tcp://host:port. [default: embedded]"),
 ]
 DashboardOption = Annotated[
     int | None,
     typer.Option(
         "--dashboard",
+        parser=whole(1, 65535),
+        metavar="PORT",
         help="Serve Dask's dashboard of the embedded cluster at this port of this machine.",
-        min=1,
-        max=65535,
     ),
 ]
 
 
 def sweep(
     study: StudyArgument,
-    out: Annotated[Path | None, typer.Option("--out", help="Result folder; out/sweep/STUDY by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Result folder. [default: out/sweep/STUDY]")
+    ] = None,
     workers: WorkersOption = None,
     scheduler: SchedulerOption = None,
-    shard: Annotated[str, typer.Option("--shard", help="i/n: only the i-th of n parts of the points.")] = "1/1",
+    shard: Annotated[
+        str, typer.Option("--shard", metavar="I/N", help="Only the i-th of n parts of the points.")
+    ] = "1/1",
     retry: RetryOption = False,
     dashboard: DashboardOption = None,
 ) -> None:
@@ -67,6 +72,7 @@ def _run(what: str, study: "Study", folder: Path, workers: int | None, **options
     """Sweep with a bar; Ctrl-C leaves a folder that can be resumed, and says how."""
     from experiments.sweeps.engine import Progress
     from experiments.sweeps.engine import sweep as run
+    from experiments.sweeps.store import Store
 
     wanted = workers or os.cpu_count() or 1
     last: Progress | None = None
@@ -80,37 +86,46 @@ def _run(what: str, study: "Study", folder: Path, workers: int | None, **options
                 console().print(f"memory is enough for {state.workers} of {wanted} workers", highlight=False)
             last = state
             rate = (state.done - state.begun) / max(time.monotonic() - begin, 1e-9)
-            report(what, state.done, state.of, f"{rate:.2f} runs/s, {state.failed} failed")
+            waits = f", {state.elsewhere} run by another sweep in this folder" if state.elsewhere else ""
+            report(what, state.done, state.of, f"{rate:.2f} runs/s, {state.failed} failed{waits}")
 
         try:
             return run(study, folder, workers=workers, progress=show, **options)
         except KeyboardInterrupt:
             pass
-    kept = f"; {last.done} of {last.of} runs are kept in {folder}, and" if last else ";"
+    # Counted in the folder: runs that ended with the workers were not reported any more.
+    done = sum(unit.runs for unit in Store(folder).finished())
+    kept = f"; {done} runs are kept in {folder}, and" if done else ";"
     console().print(f"interrupted{kept} the same command goes on from there", highlight=False)
     raise typer.Exit(INTERRUPTED)
 
 
 def results(
-    folders: Annotated[list[Path], typer.Argument(help="Result folder of a sweep, or those of its shards.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER", help="Result folder of a sweep, or those of its shards.")
+    ],
     export: Annotated[
-        Path | None, typer.Option("--export", help="FILE.csv or FILE.parquet for the tidy table.")
+        Path | None, typer.Option("--export", metavar="FILE", help="The tidy table, as FILE.csv or FILE.parquet.")
     ] = None,
     summaries: Annotated[
-        Path | None, typer.Option("--summaries", help="FILE.csv for every summary at every point, with intervals.")
+        Path | None,
+        typer.Option("--summaries", metavar="FILE", help="Every summary at every point, with intervals, as CSV."),
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option("--picture", help="FILE.png, .svg or .pdf for the summaries over the design.")
+        Path | None,
+        typer.Option("--picture", metavar="FILE", help="The summaries over the design, as FILE.png, .svg or .pdf."),
     ] = None,
     baseline: Annotated[
         str | None,
         typer.Option(
             "--baseline",
-            help="Point from which differences are taken: its number, or fee_rate=0.08; the scenario's own by default.",
+            metavar="POINT",
+            help="Point from which differences are taken: its number, or fee_rate=0.08. [default: the scenario's own]",
         ),
     ] = None,
     differences: Annotated[
-        Path | None, typer.Option("--differences", help="FILE.csv for the paired differences from the baseline point.")
+        Path | None,
+        typer.Option("--differences", metavar="FILE", help="Paired differences from the baseline point, as CSV."),
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Find damaged files and queue them again.")] = False,
 ) -> None:
@@ -127,6 +142,8 @@ def results(
         screen.print(f"damaged, queued again: {file}", highlight=False)
     if found.finished:
         _print_summaries(found, screen, reference)
+    elif any(file is not None for file in (export, summaries, differences, picture)):
+        screen.print("no run has a result yet: nothing was written")
     if export is not None and found.finished:
         found.export(export)
         screen.print(f"the tidy table of {found.runs} runs is in {export}", highlight=False)
@@ -153,9 +170,10 @@ def results(
         screen.print(
             f"failed: point {unit.point}, replicates {unit.first} to {unit.end - 1}: {what['what']}", highlight=False
         )
+    digest = f"; SHA-256 of the table {found.digest()}" if found.finished else ""
     screen.print(
         f"{found.runs} runs at {len({unit.point for unit in found.finished})} of {found.design.number} points, "
-        f"{len(found.missing)} units missing, {len(found.failed)} failed; SHA-256 of the table {found.digest()}",
+        f"{len(found.missing)} units missing, {len(found.failed)} failed{digest}",
         highlight=False,
         soft_wrap=True,
     )
@@ -220,7 +238,9 @@ def _some(values: list[float]) -> list[float]:
 
 def sensitivity(
     study: StudyArgument,
-    out: Annotated[Path | None, typer.Option("--out", help="Result folder; out/sensitivity/STUDY by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Result folder. [default: out/sensitivity/STUDY]")
+    ] = None,
     workers: WorkersOption = None,
     scheduler: SchedulerOption = None,
     retry: RetryOption = False,

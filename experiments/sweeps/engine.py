@@ -7,13 +7,16 @@ so the memory of this process does not grow with their number, and a worker that
 import contextlib
 import itertools
 import logging
+import multiprocessing
 import os
+import random
 import re
 import signal
+import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import resource_tracker
@@ -23,6 +26,7 @@ from typing import Any
 from experiments.output import OutputError, writing
 from experiments.sweeps import replication
 from experiments.sweeps.design import StudyError
+from experiments.sweeps.leases import Leases
 from experiments.sweeps.store import Store, Unit, read_summaries, version
 from experiments.sweeps.study import FIRST_REPLICATES, Study, Work
 from experiments.sweeps.summaries import summarise
@@ -35,6 +39,9 @@ MOST_TOGETHER = 20
 """Replicates of a point that are run and kept together."""
 SIGHT = (0, 1, 4, 15)
 """Seconds to wait, one after the other, until a shared file system shows what a worker has written."""
+PAUSE = 1.0
+"""Seconds between two looks at what other sweeps in the same folder still run."""
+GUARD = '`if __name__ == "__main__":`'
 SHARE_OF_MEMORY = 0.9
 SETTINGS = {
     "distributed.scheduler.allowed-failures": KILLS - 1,
@@ -92,11 +99,18 @@ class Progress:
     """Replicates that had a result when this command began."""
     workers: int = 0
     """Processes of the embedded cluster."""
+    elsewhere: int = 0
+    """Replicates that other sweeps run in the same folder, when nothing else is left."""
+
+
+def _owned(work: Work, shard: Shard) -> Callable[[int], bool]:
+    """Which points are a shard's to run: where differences decide how many runs are enough, the baseline is, too."""
+    return lambda point: shard.has(point) or point == work.baseline
 
 
 def missing(work: Work, finished: Mapping[Unit, Path], failed: Container[Unit], shard: Shard) -> list[Unit]:
     """The units to run now, in the order of the study; with replicates = "auto", this round's."""
-    points = filter(shard.has, range(work.points))
+    points = list(filter(_owned(work, shard), range(work.points)))
     if work.replicates == "auto":
         units = _next_round(work, finished, points)
     else:
@@ -106,30 +120,53 @@ def missing(work: Work, finished: Mapping[Unit, Path], failed: Container[Unit], 
     return [unit for unit in units if unit not in finished and unit not in failed]
 
 
-def _next_round(work: Work, finished: Mapping[Unit, Path], points: Iterable[int]) -> list[Unit]:
+def _next_round(work: Work, finished: Mapping[Unit, Path], points: Sequence[int]) -> list[Unit]:
     """The replicates that these points need next: those that were lost, or else the next round.
 
-    A round is kept as a whole, so that every next one is the same.
+    A round is kept as a whole, so that every next one is the same. The baseline has as many replicates as the point
+    with the most, and differences are judged of as many pairs as the point has replicates, so that the end does not
+    depend on which of them was ready first.
     """
     kept: dict[int, list[Unit]] = {}
-    for unit in sorted(finished):
+    for unit in finished:
         kept.setdefault(unit.point, []).append(unit)
-    units = []
+    rounds = {point: sorted(kept.get(point, [])) for point in {*points, *kept}}
+
+    def summaries(point: int) -> list[dict[str, float]]:
+        return [summary for unit in rounds[point] for summary in read_summaries(finished[unit])]
+
+    have = {point: _whole(units) for point, units in rounds.items()}
+    baseline = work.baseline
+    reference = summaries(baseline) if baseline is not None and have[baseline] else []
+    wanted, ends = FIRST_REPLICATES, {}
     for point in points:
-        rounds = kept.get(point, [])
-        have, end = 0, FIRST_REPLICATES
-        for unit in rounds:
-            if unit.first > have:
-                end = unit.first
-                break
-            have = end = unit.end
-        else:
-            if rounds:
-                runs = [summary for unit in rounds for summary in read_summaries(finished[unit])]
-                end = have + replication.more(runs, work.tolerance, work.most_replicates)
-        if end > have:
-            units.append(Unit(point, have, end))
-    return units
+        if point == baseline:
+            continue
+        number = ends[point] = have[point]
+        if not number or rounds[point][-1].end > number:
+            ends[point] = next((unit.first for unit in rounds[point] if unit.first > number), FIRST_REPLICATES)
+        elif baseline is None:
+            if not replication.known(summaries(point), None, work.tolerance):
+                ends[point] = replication.grown(number, work.most_replicates)
+        elif have[baseline] >= number and not replication.known(summaries(point), reference[:number], work.tolerance):
+            ends[point] = replication.grown(number, work.most_replicates)
+        wanted = max(wanted, ends[point])
+    if baseline is not None:
+        number = have[baseline]
+        lost = next((unit.first for unit in rounds[baseline] if unit.first > number), None)
+        following = replication.grown(number, work.most_replicates) if number else FIRST_REPLICATES
+        ends[baseline] = lost or (following if number < wanted else number)
+    return [Unit(point, have[point], ends[point]) for point in points if ends[point] > have[point]]
+
+
+def _whole(rounds: Iterable[Unit]) -> int:
+    """How many replicates these rounds hold without a gap, from the first on."""
+    number = 0
+    for unit in rounds:
+        if unit.first > number:
+            break
+        number = max(number, unit.end)
+    return number
 
 
 def sweep(
@@ -161,17 +198,21 @@ def sweep(
         StudyError: if the folder holds another study's results, or no worker would fit into memory.
         OutputError: if results cannot be written; those written before are intact.
     """
+    # A worker that reads a script without a guard comes by here, too: it ends, and the command says why.
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(1)
     shard = shard or Shard()
     store = Store(Path(folder))
     store.open(study)
+    owned = _owned(study.work, shard)
     if retry:
-        store.forget_failures(shard.has)
+        store.forget_failures(owned)
 
     def look() -> tuple[list[Unit], int, int]:
         """The units still missing, the runs done and the units failed."""
         finished, failed = store.finished(), store.failed()
-        done = sum(unit.runs for unit in finished if shard.has(unit.point))
-        lost = [unit for unit in failed if shard.has(unit.point) and unit not in finished]
+        done = sum(unit.runs for unit in finished if owned(unit.point))
+        lost = [unit for unit in failed if owned(unit.point) and unit not in finished]
         return missing(study.work, finished, failed, shard), done, len(lost)
 
     units, done, failed = look()
@@ -181,12 +222,24 @@ def sweep(
         return state.failed
     if not scheduler:
         state.workers = fitting(study, workers or os.cpu_count() or 1)
-    with _cluster(state.workers, scheduler, dashboard) as client, _losing(client, store.folder):
+    with (
+        Leases(store) as leases,
+        _cluster(state.workers, scheduler, dashboard) as client,
+        _losing(client, store.folder),
+    ):
         progress(state)
+        # Sweeps that share a folder begin at different places, so that they rarely want the same unit.
+        place = random.random()
         while units:
-            order = units[::-1] if backwards else units
-            _run_all(client, study, store, order, state, progress, alone=state.workers == 1)
-            ended = set(units)
+            first = int(place * len(units))
+            order = units[first:] + units[:first]
+            if backwards:
+                order.reverse()
+            ended = _run_all(client, study, store, leases, order, state, progress, alone=state.workers == 1)
+            if not ended:
+                state.elsewhere = sum(unit.runs for unit in units)
+                progress(state)
+                time.sleep(PAUSE)
             for seconds in SIGHT:
                 time.sleep(seconds)
                 units, state.done, state.failed = look()
@@ -197,7 +250,8 @@ def sweep(
                     f"out = '{folder}' holds no result of runs that have ended; "
                     "allowed: a folder that the workers of the cluster see under the same name"
                 )
-            state.of = state.done + sum(unit.runs for unit in units)
+            state.of, state.elsewhere = state.done + sum(unit.runs for unit in units), 0
+            progress(state)
     return state.failed
 
 
@@ -268,8 +322,17 @@ def _cluster(workers: int, scheduler: str | None, dashboard: int | None = None) 
                 cluster = stack.enter_context(_started(local))
             client = _started(lambda: Client(cluster))
         except (RuntimeError, OSError) as error:
-            raise StudyError(f"workers = {workers} could not be started: {error}") from None
+            raise StudyError(f"workers = {workers} could not be started: {error}{_without_guard()}") from None
         yield stack.enter_context(client)
+
+
+def _without_guard() -> str:
+    """That the script which is run lacks its guard, so that every worker begins its own sweep; else nothing."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    with contextlib.suppress(OSError, ValueError):
+        if script and "__main__" not in Path(script).read_text(encoding="utf-8"):
+            return f"; in '{script}' the call must stand under {GUARD}, for the workers read it, too"
+    return ""
 
 
 @contextlib.contextmanager
@@ -319,16 +382,18 @@ def _run_all(
     client: Any,
     study: Study,
     store: Store,
+    leases: Leases,
     units: list[Unit],
     state: Progress,
     progress: Callable[[Progress], None],
     *,
     alone: bool,
-) -> None:
-    """Run these units, as many at a time as there are workers."""
+) -> set[Unit]:
+    """Run these units, as many at a time as there are workers; returns those that no other sweep had."""
     from distributed import KilledWorker, as_completed
 
-    waiting = iter(units)
+    waiting = filter(leases.claim, units)
+    ended = set()
     running: dict[str, Unit] = {}
     futures = as_completed()
     threads = None if alone else 1
@@ -355,11 +420,14 @@ def _run_all(
         except (OutputError, StudyError):
             client.cancel(list(futures.futures))
             raise
+        ended.add(unit)
+        leases.release(unit)
         state.done += 0 if failed else unit.runs
         state.failed += bool(failed)
         progress(state)
         del future
         submit()
+    return ended
 
 
 def run_unit(

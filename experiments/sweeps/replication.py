@@ -80,17 +80,22 @@ def differences(runs: pd.DataFrame, baseline: int, names: Sequence[str]) -> pd.D
     return pd.DataFrame(lines)
 
 
-def paired_verdict(runs: pd.DataFrame, baseline: int, tolerance: float) -> pd.DataFrame:
-    """One line a point and summary: whether the difference from the baseline is known well enough.
+def paired_verdict(apart: pd.DataFrame, runs: pd.DataFrame, baseline: int, tolerance: float) -> pd.DataFrame:
+    """Paired differences from a point, and whether each is known well enough (`enough`).
 
-    Enough: the half width of its paired interval is at most `tolerance` of the baseline's mean, or `tolerance` itself
+    Enough: the half width of the paired interval is at most `tolerance` of the baseline's mean, or `tolerance` itself
     for figures that are shares.
+
+    Args:
+        apart: the differences, as `differences` gives them.
+        runs: one row a run, the baseline's among them.
+        baseline: the point from which differences were taken.
+        tolerance: a share of the mean.
     """
-    table = differences(runs, baseline, ())
     means = runs.loc[runs["point"] == baseline, list(SUMMARIES)].mean()
-    wanted = [tolerance * (1.0 if SUMMARIES[name].unit == "share" else abs(means[name])) for name in table["summary"]]
-    half = (table["high"] - table["low"]) / 2
-    return table.assign(enough=(half <= wanted) | (table["pairs"] == 0))
+    wanted = [tolerance * (1.0 if SUMMARIES[name].unit == "share" else abs(means[name])) for name in apart["summary"]]
+    half = (apart["high"] - apart["low"]) / 2
+    return apart.assign(enough=(half <= wanted) | (apart["pairs"] == 0))
 
 
 def _student(values: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -109,8 +114,25 @@ def variation_by_number(runs: Sequence[dict[str, float]], name: str) -> list[flo
         return [float(values[:n].std(ddof=1) / abs(values[:n].mean())) for n in range(2, values.size + 1)]
 
 
-def more(runs: Sequence[dict[str, float]], tolerance: float, most: int) -> int:
-    """How many further replicates a point needs now: 0 when the verdict holds or `most` is reached."""
-    if verdict(runs, tolerance)["enough"].all():
-        return 0
-    return max(0, min(most, math.ceil(GROWTH * len(runs))) - len(runs))
+def known(runs: Sequence[dict[str, float]], reference: Sequence[dict[str, float]] | None, tolerance: float) -> bool:
+    """Whether a point has enough replicates.
+
+    Args:
+        runs: the summaries of its replicates, in order.
+        reference: those of the baseline point with the same seeds, or None to judge the means.
+        tolerance: half width that is good enough; see `verdict` and `paired_verdict`.
+    """
+    if reference is None:
+        return bool(verdict(runs, tolerance)["enough"].all())
+    lines = [
+        {"point": point, "replicate": replicate, **run}
+        for point, those in enumerate((reference, runs))
+        for replicate, run in enumerate(those)
+    ]
+    both = pd.DataFrame(lines)
+    return bool(paired_verdict(differences(both, 0, ()), both, 0, tolerance)["enough"].all())
+
+
+def grown(replicates: int, most: int) -> int:
+    """How many replicates a point has after the next round, if so many are not enough."""
+    return max(replicates, min(most, math.ceil(GROWTH * replicates)))

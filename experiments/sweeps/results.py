@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +12,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from experiments.output import write, writing
+from experiments.output import write_csv, writing
 from experiments.sweeps import replication
-from experiments.sweeps.design import Design, StudyError
+from experiments.sweeps.design import LISTS, Design, StudyError
 from experiments.sweeps.engine import Shard, missing
 from experiments.sweeps.store import Store, Unit, read, read_summaries
-from experiments.sweeps.study import Work
+from experiments.sweeps.study import check, reference, work_of
 from experiments.sweeps.summaries import SUMMARIES, by_year
 from model.files import shown
 
@@ -41,7 +42,7 @@ class Results:
                         f"'{self.stores[0].folder}'; allowed: folders of the same study and model"
                     )
         self.content: dict[str, Any] = made[0]["study"]
-        self.design = Design(**self.content["design"])
+        self.design = _design_of(self.content, self.stores[0].folder)
 
     @cached_property
     def finished(self) -> dict[Unit, Path]:
@@ -62,9 +63,12 @@ class Results:
     @cached_property
     def missing(self) -> list[Unit]:
         """The units that still have to be run."""
-        content = self.content
-        work = Work(self.design.number, content["replicates"], content["tolerance"], content["most_replicates"])
+        work = work_of(self.content, self._points, self.content["base"])
         return missing(work, self.finished, self.failed, Shard())
+
+    @cached_property
+    def _points(self) -> list[dict[str, Any]]:
+        return self.design.points(self.content["seed"])
 
     @property
     def runs(self) -> int:
@@ -85,7 +89,7 @@ class Results:
                     aside.mkdir(exist_ok=True)
                     file.replace(aside / file.name)
                 found.append(file)
-        for name in ("finished", "failed", "missing", "summaries", "verdicts"):
+        for name in ("finished", "failed", "missing", "summaries", "verdicts", "_apart"):
             self.__dict__.pop(name, None)
         return found
 
@@ -154,13 +158,12 @@ class Results:
         Raises:
             OutputError: if it cannot be written.
         """
-        with writing(file):
-            write(file, self.verdicts.to_csv(index=False, lineterminator="\n", float_format="%.5g").encode())
+        write_csv(file, self.verdicts)
 
     @cached_property
     def summaries(self) -> pd.DataFrame:
         """One row a run: point, varied parameters, replicate and every summary."""
-        points = self.design.points(self.content["seed"])
+        points = self._points
         base = {name: self.content["base"][name] for name in self.design.names}
         lines: list[dict[str, Any]] = []
         for unit, file in self.finished.items():
@@ -196,10 +199,9 @@ class Results:
         Raises:
             StudyError: if there is no such point.
         """
-        points = self.design.points(self.content["seed"])
+        points = self._points
         if named is None:
-            base = {name: self.content["base"][name] for name in self.design.names}
-            return next((number for number, point in enumerate(points) if point == base), 0)
+            return reference(points, self.content["base"])
         if named.isdecimal() and named.isascii():
             if int(named[:9]) < len(points):
                 return int(named)
@@ -223,13 +225,21 @@ class Results:
         """Paired differences from a point (`replication.differences`); empty without common random numbers."""
         if not self.content["common_luck"]:
             return pd.DataFrame()
-        return replication.differences(self.summaries, baseline, self.design.names)
+        if baseline not in self._apart:
+            self._apart[baseline] = replication.differences(self.summaries, baseline, self.design.names)
+        return self._apart[baseline]
+
+    @cached_property
+    def _apart(self) -> dict[int, pd.DataFrame]:
+        """The differences taken so far, by baseline: table, verdict, picture and export all ask for them."""
+        return {}
 
     def replicate_verdicts(self, baseline: int = 0) -> pd.DataFrame:
         """Whether the replicates are enough: of paired differences where random numbers are common, else of means."""
         if not self.content["common_luck"] or self.design.number < 2:
             return self.verdicts
-        return replication.paired_verdict(self.summaries, baseline, self.content["tolerance"])
+        apart = self.differences(baseline)
+        return replication.paired_verdict(apart, self.summaries, baseline, self.content["tolerance"])
 
     def export_differences(self, file: Path, baseline: int) -> None:
         """Write the paired differences from a point, as CSV.
@@ -237,14 +247,32 @@ class Results:
         Raises:
             OutputError: if it cannot be written.
         """
-        with writing(file):
-            table = self.differences(baseline)
-            write(file, table.to_csv(index=False, lineterminator="\n", float_format="%.5g").encode())
+        write_csv(file, self.differences(baseline))
 
     def named(self, point: int) -> str:
         """A point by the values of its varied parameters."""
-        values = self.design.points(self.content["seed"])[point]
+        values = self._points[point]
         return ", ".join(f"{name} = {value:g}" for name, value in values.items())
+
+
+def _design_of(content: dict[str, Any], folder: Path) -> Design:
+    """The design of a study, once everything that is read of it is what a sweep writes.
+
+    Raises:
+        StudyError: if it is not.
+    """
+    try:
+        design = Design(**content["design"])
+        check(content, design)
+        listed = itertools.chain.from_iterable(design.parameters.values()) if design.kind in LISTS else ()
+        for value in (*listed, *(content["base"][name] for name in design.names)):
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                raise StudyError(f"{shown(value)} is not a value of a parameter")
+    except StudyError as error:
+        raise StudyError(f"study.json in '{folder}' is damaged: {error}") from None
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise StudyError(f"study.json in '{folder}' is damaged: {type(error).__name__}: {error}") from None
+    return design
 
 
 def _csv(part: pd.DataFrame, *, header: bool) -> bytes:

@@ -74,6 +74,11 @@ class Store:
         """Folder of what went wrong."""
         return self.folder / "failures"
 
+    @property
+    def leases(self) -> Path:
+        """Folder of who runs what (`leases.py`), empty while no sweep is at work."""
+        return self.folder / "leases"
+
     def open(self, study: Study) -> None:
         """Make the folder, or check that it holds results of the same study and model.
 
@@ -88,7 +93,7 @@ class Store:
             "study": study.content(),
         }
         with writing(self.folder):
-            for folder in (self.points, self.failures):
+            for folder in (self.points, self.failures, self.leases):
                 folder.mkdir(parents=True, exist_ok=True)
             for left in self.points.glob(f".*.{os.uname().nodename}.*.unfinished"):
                 if not Path(f"/proc/{left.name.split('.')[-2]}").exists():
@@ -177,7 +182,8 @@ class Store:
         """The units set aside, with what went wrong, in order."""
         found = {}
         for file in self.failures.glob("[0-9]*.json"):
-            with contextlib.suppress(ValueError, KeyError, TypeError):  # a damaged note is no note: the unit runs again
+            # A damaged note is no note: the unit runs again.
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
                 content = json.loads(file.read_text(encoding="utf-8"))
                 unit = Unit(int(content["point"]), int(content["first"]), int(content["end"]))
                 found[unit] = content | {"what": str(content["what"])}

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,13 @@ class Work(NamedTuple):
     replicates: int | str
     tolerance: float
     most_replicates: int
+    baseline: int | None = None
+    """With replicates = "auto": the point from which paired differences are judged; None if the means are."""
+
+
+def reference(points: Sequence[Mapping[str, Any]], base: Mapping[str, Any]) -> int:
+    """The point from which differences are taken: the one whose values are those of the scenario, else the first."""
+    return next((number for number, point in enumerate(points) if point == {name: base[name] for name in point}), 0)
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,8 @@ class Study:
     scale: float = 20_000
     """Real people per row."""
     replicates: int | str = 1
-    """Runs at each point, or "auto": as many as the verdict on replicates asks for (`replication.py`)."""
+    """Runs at each point, or "auto": as many as the verdict on replicates asks for (`replication.py`), of paired
+    differences from the baseline point with `common_luck`, else of means."""
     seed: int = 1
     common_luck: bool = True
     """The n-th replicate of every point has the same seed, so that differences are not luck."""
@@ -54,7 +62,7 @@ class Study:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Parameters that differ from the scenario at every point."""
     tolerance: float = 0.05
-    """With "auto": half width of the 95 % interval that is good enough, as a share of the mean."""
+    """With "auto": half width of the 95 % interval that is good enough, as a share of the mean (of the baseline)."""
     most_replicates: int = 40
 
     def __post_init__(self) -> None:
@@ -64,34 +72,8 @@ class Study:
             StudyError: names the key, the value and what is allowed.
             ScenarioError: for a value out of the bounds of its parameter.
         """
-        for key in ("question", "expectation"):
-            if not isinstance(value := getattr(self, key), str) or not value.strip():
-                raise StudyError(f"{key} = {shown(value)} is not allowed: a sentence")
-        if self.replicates != "auto" and not _whole(self.replicates, 1):
-            raise StudyError(
-                f"replicates = {shown(self.replicates)} is not allowed: a whole number of at least 1, or 'auto'"
-            )
-        if not _whole(self.seed, 0) or self.seed >= 2**62:
-            raise StudyError(f"seed = {shown(self.seed)} is not allowed: a whole number from 0 to 2^62 - 1")
-        if not isinstance(self.common_luck, bool):
-            raise StudyError(f"common_luck = {shown(self.common_luck)} is not allowed: true or false")
-        if not isinstance(self.tolerance, float | int) or not 0 < self.tolerance < 1:
-            raise StudyError(f"tolerance = {shown(self.tolerance)} is not allowed: above 0 and below 1")
-        if not _whole(self.most_replicates, FIRST_REPLICATES):
-            raise StudyError(
-                f"most_replicates = {shown(self.most_replicates)} is not allowed: at least {FIRST_REPLICATES}"
-            )
-        runs = self.design.number * (self.most_replicates if self.replicates == "auto" else self.replicates)
-        if runs > MOST_RUNS:
-            raise StudyError(f"replicates = {shown(self.replicates)} make {runs:,} runs; allowed: {MOST_RUNS:,}")
-        if not isinstance(self.measures, list | tuple) or not self.measures:
-            raise StudyError(f"measures = {shown(self.measures)} is not allowed: a list of measures")
+        check(vars(self), self.design)
         object.__setattr__(self, "measures", tuple(self.measures))
-        for name in self.measures:
-            if not isinstance(name, str) or name not in MEASURES:
-                raise StudyError(f"unknown measure {shown(name)} in measures{suggest(str(name), MEASURES)}")
-        if len(set(self.measures)) < len(self.measures):
-            raise StudyError(f"measures = {list(self.measures)} names a measure twice")
         if not isinstance(self.scenario, str):
             raise StudyError(f"scenario = {shown(self.scenario)} is not allowed: a name or a file")
         if isinstance(self.scale, bool):
@@ -136,7 +118,7 @@ class Study:
     @property
     def work(self) -> Work:
         """How many runs it asks for."""
-        return Work(len(self.points), self.replicates, self.tolerance, self.most_replicates)
+        return work_of(asdict(self), self.points, self._base.values())
 
     def bytes_per_run(self) -> int:
         """Memory that the largest of the runs takes."""
@@ -154,6 +136,52 @@ class Study:
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with anything that decides the results."""
         return digest_of(self.content())
+
+
+def check(content: Mapping[str, Any], design: Design) -> None:
+    """Check what a study says of itself, but for its scenario and the values of parameters.
+
+    Raises:
+        StudyError: names the key, the value and what is allowed.
+        KeyError: if a key is missing.
+    """
+    replicates, most, tolerance = content["replicates"], content["most_replicates"], content["tolerance"]
+    seed, measures = content["seed"], content["measures"]
+    for key in ("question", "expectation"):
+        if not isinstance(value := content[key], str) or not value.strip():
+            raise StudyError(f"{key} = {shown(value)} is not allowed: a sentence")
+    if replicates != "auto" and not _whole(replicates, 1):
+        raise StudyError(f"replicates = {shown(replicates)} is not allowed: a whole number of at least 1, or 'auto'")
+    if not _whole(seed, 0) or seed >= 2**62:
+        raise StudyError(f"seed = {shown(seed)} is not allowed: a whole number from 0 to 2^62 - 1")
+    if not isinstance(content["common_luck"], bool):
+        raise StudyError(f"common_luck = {shown(content['common_luck'])} is not allowed: true or false")
+    if not isinstance(tolerance, float | int) or not 0 < tolerance < 1:
+        raise StudyError(f"tolerance = {shown(tolerance)} is not allowed: above 0 and below 1")
+    if not _whole(most, FIRST_REPLICATES):
+        raise StudyError(f"most_replicates = {shown(most)} is not allowed: at least {FIRST_REPLICATES}")
+    runs = design.number * (most if replicates == "auto" else replicates)
+    if runs > MOST_RUNS:
+        raise StudyError(f"replicates = {shown(replicates)} make {runs:,} runs; allowed: {MOST_RUNS:,}")
+    if not isinstance(measures, list | tuple) or not measures:
+        raise StudyError(f"measures = {shown(measures)} is not allowed: a list of measures")
+    for name in measures:
+        if not isinstance(name, str) or name not in MEASURES:
+            raise StudyError(f"unknown measure {shown(name)} in measures{suggest(str(name), MEASURES)}")
+    if len(set(measures)) < len(measures):
+        raise StudyError(f"measures = {list(measures)} names a measure twice")
+
+
+def work_of(content: Mapping[str, Any], points: Sequence[Mapping[str, Any]], base: Mapping[str, Any]) -> Work:
+    """How many runs a study asks for, from what `Study.content` says of it, its points and the scenario's values."""
+    paired = content["replicates"] == "auto" and content["common_luck"] and len(points) > 1
+    return Work(
+        len(points),
+        content["replicates"],
+        content["tolerance"],
+        content["most_replicates"],
+        reference(points, base) if paired else None,
+    )
 
 
 UNDECISIVE = ("question", "expectation", "scenario")
@@ -177,8 +205,6 @@ def _whole(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-LONGEST_NAME = 4_096
-"""Characters of a path."""
 KEYS = tuple(key.name for key in fields(Study))
 
 
@@ -192,7 +218,7 @@ def load(name: str | Path) -> Study:
     file = find(str(name), STUDIES, "study", StudyError)
     content = read_toml(file, "study", StudyError)
     scenario = content.get("scenario")
-    if isinstance(scenario, str) and scenario not in scenarios.named() and len(scenario) < LONGEST_NAME:
+    if isinstance(scenario, str) and scenario not in scenarios.named():
         # A file beside the study, wherever the command is typed.
         with contextlib.suppress(OSError, ValueError):
             if (beside := file.parent / scenario).is_file():

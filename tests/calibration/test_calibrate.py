@@ -72,7 +72,7 @@ def test_calibrate_refuses_a_bad_record_with_one_line(tmp_path, monkeypatch, cap
             "validate --scenario no_selection",
             "scenario = 'no_selection' fixes premium_risk_correlation, blue_share, information, as",
         ),
-        ("validate --set {data}/targets.csv", "column '"),
+        ("validate --parameter-sets {data}/targets.csv", "column '"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_one_line(tmp_path, monkeypatch, capsys, command, message):

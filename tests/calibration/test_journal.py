@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from experiments import targets
-from experiments.calibration import ensemble, posterior, priors, recovery
+from experiments.calibration import ensemble, priors, recovery
 from experiments.calibration.calibrate import best_of_search, calibrate, keep
 from experiments.calibration.journal import Journal, JournalError
 from experiments.calibration.misfit import Rows, misfit
@@ -33,7 +33,7 @@ def interrupt_after(number):
 
 NAMES = ("filing_share", "launch_advertising")
 ROWS = ("general_share_2020", "general_members_2018-12-31", "recipients_2020")
-PLAN = Plan(search_runs=12, waves=1, wave_runs=10, set_size=6, scale=1e6)
+PLAN = Plan(search_runs=12, waves=1, wave_runs=10, set_size=6, scale=1e6, steps=60)
 
 
 def journal_in(folder, seed=1, rows=None):
@@ -49,8 +49,7 @@ def pool():
     """One worker for all tests, which simulates; walks are short, and few runs measure the noise."""
     with pytest.MonkeyPatch.context() as patch, workers(1) as pool:
         patch.setattr("experiments.calibration.calibrate.REPEATS", 4)
-        patch.setattr(posterior, "STEPS", 40)
-        patch.setattr(posterior, "LAST_STEPS", 60)
+        patch.setattr(recovery, "WALK", 40)
         patch.setattr(recovery, "SAMPLE", 100)
         yield pool
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from experiments import targets
-from experiments.calibration import priors, stories
+from experiments.calibration import ensemble, priors, stories
 from experiments.calibration.calibrate import Fit
 from experiments.calibration.misfit import Rows
 from model.scenario import Scenario
@@ -106,3 +106,14 @@ class TestStories:
             assert len(left) > 30
             assert {"filing_share", "potential_population", "review_growth"} <= left
             assert ("regulator_impact" in left) == (name in ("trust_and_news", "default"))
+
+
+def test_a_story_looks_at_no_more_than_the_points_that_it_is_told_to():
+    some = priors.load()
+    sets = ensemble.load()
+    found = {"shipped": sets[:60], "maturation": sets[60:80], "default": sets[80:]}
+    every = stories.of_the_others(found, "maturation", some)
+    few = stories.of_the_others(found, "maturation", some, 5)
+    assert every.shape == (80, len(some.names))
+    assert few.shape == (5, len(some.names))
+    assert (few == every[[0, 20, 40, 59, 79]]).all()

@@ -55,10 +55,14 @@ def test_only_replicates_of_both_points_are_pairs():
 
 def test_enough_is_judged_by_the_paired_differences():
     # Alone, each mean is known to +-50 %; their difference to +-0.1 of 90.
-    verdicts = replication.paired_verdict(runs([80.0, 90.0, 100.0], [88.0, 98.05, 107.95]), 0, 0.05)
+    verdicts = verdict_of(runs([80.0, 90.0, 100.0], [88.0, 98.05, 107.95]))
     (share,) = verdicts[verdicts["summary"] == "share_2020"].to_dict("records")
     assert share["enough"]
-    assert not replication.paired_verdict(runs([80.0, 90.0, 100.0], [100.0, 80.0, 90.0]), 0, 0.05)["enough"].all()
+    assert not verdict_of(runs([80.0, 90.0, 100.0], [100.0, 80.0, 90.0]))["enough"].all()
+
+
+def verdict_of(found):
+    return replication.paired_verdict(replication.differences(found, 0, ()), found, 0, 0.05)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +101,24 @@ def test_the_differences_are_those_of_the_runs(swept):
         assert share.at[point, "difference"] == pytest.approx((by_point[point] - by_point[0]).mean())
     assert share.at[2, "clear"]
     assert share["fee_rate"].to_list() == [0.08, 0.3]
+
+
+def test_differences_are_taken_once_for_each_baseline(swept, monkeypatch, tmp_path):
+    taken, differences = [], replication.differences
+
+    def counted(runs, baseline, names):
+        taken.append(baseline)
+        return differences(runs, baseline, names)
+
+    monkeypatch.setattr(replication, "differences", counted)
+    options = ["--differences", str(tmp_path / "differences.csv"), "--picture", str(tmp_path / "picture.png")]
+    assert typed(monkeypatch, "results", str(swept), *options) == 0
+    assert taken == [1]
+    found = Results(swept)
+    found.differences(0)
+    found.queue_damaged()
+    found.differences(0)
+    assert taken == [1, 0, 0]
 
 
 def test_the_command_prints_differences_and_judges_by_them(swept, monkeypatch, capsys, tmp_path):

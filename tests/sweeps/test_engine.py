@@ -200,12 +200,12 @@ class TestSweeps:
 
         def late(self):
             looks.append(len(finished(self)))
-            return finished(self) if len(looks) > 2 else {}
+            return finished(self) if len(looks) > 3 else {}
 
         monkeypatch.setattr(engine.Store, "finished", late)
         monkeypatch.setattr(engine, "SIGHT", (0, 0.1))
         assert sweep(one, tmp_path, scheduler=address) == 0
-        assert looks == [0, 1, 1]
+        assert looks == [0, 0, 1, 1]
 
     def test_a_cluster_that_does_not_see_the_folder_is_one_line(self, address, tmp_path, monkeypatch):
         monkeypatch.setattr(engine, "SIGHT", (0, 0.1))

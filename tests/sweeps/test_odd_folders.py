@@ -182,3 +182,41 @@ def test_a_scenario_file_stands_beside_its_study(tmp_path, monkeypatch):
     studies = [study.load(f"../there/{name}.toml") for name in "abc"]
     assert {one.scenario_of(0, 0).habit for one in studies} == {0.5}
     assert len({one.digest() for one in studies}) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("replicates", 2**70),
+        ("replicates", "x"),
+        ("tolerance", None),
+        ("common_luck", None),
+        ("seed", "x"),
+        ("measures", [1]),
+        ("question", 3),
+        ("base", {}),
+        ("base", None),
+        ("design", {"kind": "grid", "parameters": {"fee_rate": [None]}}),
+        ("design", {"kind": "list", "parameters": {"fee_rate": [float("inf")]}}),
+        ("design", {"parameters": {}}),
+        (None, "seed"),
+    ],
+)
+def test_a_study_that_no_sweep_can_have_written_is_damaged(copy, key, value, monkeypatch, capsys):
+    made = json.loads((copy / "study.json").read_text(encoding="utf-8"))
+    if key is None:
+        del made["study"][value]
+    else:
+        made["study"][key] = value
+    made["digest"] = study.digest_of(made["study"])
+    (copy / "study.json").write_text(json.dumps(made), encoding="utf-8")
+    assert typed(monkeypatch, "results", str(copy)) == 2
+    err = capsys.readouterr().err
+    assert "is damaged: " in err
+    assert err.count("\n") == 1
+
+
+def test_a_folder_in_the_place_of_a_note_of_a_failure_is_no_note(copy, monkeypatch):
+    (copy / "failures" / "000001-000-002.json").mkdir()
+    assert Store(copy).failed() == {}
+    assert typed(monkeypatch, "results", str(copy)) == 0

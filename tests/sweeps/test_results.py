@@ -186,3 +186,13 @@ class TestReplicates:
         assert Results(tmp_path).missing == [Unit(0, 0, study.FIRST_REPLICATES)]
         assert sweep(asked, tmp_path, scheduler=address) == 0
         assert Results(tmp_path).digest() == before
+
+
+def test_a_folder_without_results_has_no_digest_and_exports_nothing(tmp_path, monkeypatch, capsys):
+    Store(tmp_path / "begun").open(quick())
+    table = tmp_path / "table.csv"
+    assert typed(monkeypatch, "results", str(tmp_path / "begun"), "--export", str(table)) == 3
+    out = capsys.readouterr().out
+    assert "no run has a result yet: nothing was written" in out
+    assert "0 runs at 0 of 6 points, 6 units missing, 0 failed\n" in out
+    assert not table.exists()

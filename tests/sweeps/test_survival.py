@@ -86,6 +86,7 @@ def test_a_sweep_that_is_interrupted_or_killed_can_be_resumed(how, address, tmp_
     assert "Traceback" not in said
     found = Results(tmp_path / "out")
     assert 0 < found.runs < 20
+    assert how != signal.SIGINT or f"interrupted; {found.runs} runs are kept in" in said
     assert found.runs + 2 * len(found.missing) == 20
     for folder in ("out", "whole"):
         assert sweep(study.load(file), tmp_path / folder, scheduler=address) == 0
@@ -187,3 +188,25 @@ def test_ctrl_c_while_the_workers_start_is_heard(tmp_path):
     assert "interrupted" in said
     assert "Traceback" not in said
     assert Results(tmp_path / "out").runs < 60
+
+
+WITHOUT_GUARD = """
+from small_studies import quick
+from experiments.sweeps.engine import sweep
+sweep(quick(), "out", workers=2)
+"""
+
+
+def test_a_script_without_a_guard_is_told_of_it(tmp_path):
+    (tmp_path / "script.py").write_text(WITHOUT_GUARD, encoding="utf-8")
+    paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    said = done.stderr.splitlines()
+    assert said[-1].endswith(
+        'script.py\' the call must stand under `if __name__ == "__main__":`, for the workers read it, too'
+    )
+    assert sum("Traceback" in line for line in said) == 1  # the script's own; none of the workers

@@ -1,0 +1,50 @@
+"""Two scenarios beside each other, with common random numbers."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from experiments.sweeps import replication
+from experiments.sweeps.summaries import SUMMARIES, summarise
+from model.model import MutualAidModel
+from model.scenario import Scenario
+
+
+def compare(
+    first: Scenario, second: Scenario, replicates: int, progress: Callable[[int, int], None] = lambda done, of: None
+) -> pd.DataFrame:
+    """The summaries of two scenarios, paired replicate by replicate.
+
+    The n-th replicate of both has the seed of `first` plus n, so that what luck does to both cancels in the difference.
+
+    Args:
+        first: the scenario from which differences are taken.
+        second: the other.
+        replicates: runs of each, at least two for an interval.
+        progress: told how many runs are done, and of how many.
+
+    Returns:
+        One line a summary: mean of both, mean difference (second minus first), Student's 95 % interval, pairs, how many
+        of them have the sign of the mean, and whether the interval leaves zero out (`clear`). A summary that a run does
+        not reach makes no pair.
+
+    Raises:
+        ScenarioError: if a seed would be too large.
+    """
+    asked = [
+        (point, replicate, scenario.replace(rng=first.seed + replicate))
+        for replicate in range(replicates)
+        for point, scenario in enumerate((first, second))
+    ]
+    lines = []
+    for point, replicate, scenario in asked:
+        progress(len(lines), len(asked))
+        lines.append({"point": point, "replicate": replicate, **summarise(MutualAidModel(scenario).run())})
+    progress(len(lines), len(asked))
+    runs = pd.DataFrame(lines)
+    means = runs.groupby("point")[list(SUMMARIES)].mean()
+    table = replication.differences(runs, 0, ()).drop(columns="point")
+    table.insert(1, "unit", [SUMMARIES[name].unit for name in table["summary"]])
+    table.insert(2, "mean_a", means.loc[0, table["summary"]].to_numpy())
+    table.insert(3, "mean_b", means.loc[1, table["summary"]].to_numpy())
+    return table
