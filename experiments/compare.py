@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from experiments.simulated import Simulated
 from experiments.sweeps import replication
 from experiments.sweeps.summaries import SUMMARIES, summarise
 from model.model import MutualAidModel
@@ -39,7 +40,9 @@ def compare(
     lines = []
     for point, replicate, scenario in asked:
         progress(len(lines), len(asked))
-        lines.append({"point": point, "replicate": replicate, **summarise(MutualAidModel(scenario).run())})
+        lines.append(
+            {"point": point, "replicate": replicate, **summarise(Simulated.of(MutualAidModel(scenario).run()))}
+        )
     progress(len(lines), len(asked))
     runs = pd.DataFrame(lines)
     means = runs.groupby("point")[list(SUMMARIES)].mean()

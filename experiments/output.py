@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pandas import DataFrame
 
-from agents.compute.compiled import version_of_sources
+from agents.compute.compiled import fingerprint, version_of_sources
 from model.errors import UserError
 
 if TYPE_CHECKING:
@@ -95,8 +95,10 @@ def version(*further: Path) -> str:
     """Sixteen hexadecimal digits that change with the model, its data, how the record is read, or further files."""
     here = Path(__file__).parent
     digest = hashlib.sha256(version_of_sources().encode())
-    for file in (*sorted((here.parent / "model" / "data").glob("*.csv")), here / "targets.py", *further):
-        digest.update(file.read_bytes())
+    for table in sorted((here.parent / "model" / "data").glob("*.csv")):
+        digest.update(table.read_bytes())
+    for source in (here / "targets.py", here / "simulated.py", *further):
+        digest.update(fingerprint(source))
     return digest.hexdigest()[:16]
 
 

@@ -5,16 +5,14 @@ Rows come from `experiments/data/targets.csv`. Nothing here is ever an input of 
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import pandas as pd
-from scipy.interpolate import PchipInterpolator
 
 from agents.population import PLAN_NAMES
-from model import calendar
+from experiments.simulated import MEASURED, NOTHING, Simulated
 from model.errors import UserError
 from model.files import suggest
 
@@ -123,155 +121,18 @@ def _target(row: dict[str, str], file: Path) -> Target:
         raise TargetError(f"{where}: measure = {row['measure']!r}; allowed: {', '.join(MEASURED)}")
     target = Target(**(row | numbers))  # type: ignore[arg-type]
     try:
-        MEASURED[target.measure](Record(pd.DataFrame()), target)
+        MEASURED[target.measure](NOTHING, target)
     except (ValueError, IndexError, OverflowError):
         raise TargetError(f"{where}: when = {row['when']!r} cannot be read for {row['measure']}") from None
     return target
 
 
-class Record:
-    """A simulated history, asked the way the record was published."""
-
-    def __init__(self, history: pd.DataFrame) -> None:
-        self.by_plan = {
-            plan: history[history["plan"] == plan].set_index("date") if len(history) else None for plan in PLAN_NAMES
-        }
-
-    def series(self, plan: str, name: str) -> pd.Series:
-        """A measure by publication day (ISO), summed over the plans asked for."""
-        chosen = PLAN_NAMES if plan == "all" else (plan,)
-        frames = [self.by_plan[name_] for name_ in chosen]
-        known = [frame[name] for frame in frames if frame is not None]
-        return sum(known[1:], start=known[0]) if known else pd.Series(dtype=float, index=pd.Index([], dtype=str))
-
-
-def _between(series: pd.Series, first: date, last: date) -> pd.Series:
-    return series[(series.index >= first.isoformat()) & (series.index <= last.isoformat())]
-
-
-def _months(when: str) -> tuple[date, date]:
-    """First and last day of a year, a month, a day's month, or a range of months `2020-02..2020-04`."""
-    first, _, last = when.partition("..")
-    start = _first_day(first)
-    end = _first_day(last or first)
-    return start, date(end.year, 12, 31) if len(last or first) == 4 else date(end.year, end.month, 28)
-
-
-def _first_day(text: str) -> date:
-    if not re.fullmatch(r"\d{4}(-\d\d)?", text):
-        raise ValueError(text)
-    year, _, month = text.partition("-")
-    return date(int(year), int(month or 1), 1)
-
-
-def _of_period(record: Record, target: Target, name: str) -> float:
-    if target.when.endswith("first"):
-        # With expected claims the very first settlements share a fraction of one.
-        year = _months(target.when.removesuffix("-first"))
-        values = _between(record.series(target.plan, name), *year)
-        settled = _between(record.series(target.plan, "recipients"), *year) >= 1
-        return float(values[settled].iloc[0]) if settled.any() else math.nan
-    if re.fullmatch(r"\d{4}-\d\d-P[12]", target.when):
-        day = calendar.published(calendar.parse_label(target.when)).isoformat()
-        return float(record.series(target.plan, name).get(day, math.nan))
-    return _mean(name)(record, target)
-
-
-def _sum(name: str) -> Callable[[Record, Target], float]:
-    def measured(record: Record, target: Target) -> float:
-        return float(_between(record.series(target.plan, name), *_months(target.when)).sum(min_count=1))
-
-    return measured
-
-
-def _recipients(record: Record, target: Target) -> float:
-    if "P" in target.when:
-        return _of_period(record, target, "recipients")
-    return _sum("recipients")(record, target)
-
-
-def _cumulative(name: str) -> Callable[[Record, Target], float]:
-    def measured(record: Record, target: Target) -> float:
-        until = date.fromisoformat(target.when)
-        return float(_between(record.series(target.plan, name), calendar.LAUNCH, until).sum(min_count=1))
-
-    return measured
-
-
-def members_on(record: Record, plan: str, day: date) -> float:
-    """Members on a day: a monotone curve through the publication days (Fritsch & Carlson 1980); none before the launch.
-
-    Straight lines would spread the rush of the first days evenly over the weeks that follow it.
-    """
-    series = record.series(plan, "members")
-    if series.empty or day > date.fromisoformat(str(series.index[-1])):
-        return float("nan") if series.empty else float(series.iloc[-1])
-    days = [calendar.LAUNCH.toordinal(), *(date.fromisoformat(str(d)).toordinal() for d in series.index)]
-    return float(PchipInterpolator(days, [0.0, *series])(max(day.toordinal(), days[0])))
-
-
-def _members(record: Record, target: Target) -> float:
-    return members_on(record, target.plan, date.fromisoformat(target.when))
-
-
-def _mean_age(record: Record, target: Target) -> float:
-    members = record.series(target.plan, "members")
-    years = pd.Series(0.0, index=members.index)
-    for plan in PLAN_NAMES if target.plan == "all" else (target.plan,):
-        years = years + (record.series(plan, "members") * record.series(plan, "member_mean_age")).fillna(0.0)
-    return float(_between(years / members, *_months(target.when)).mean())
-
-
-def _largest_fall(record: Record, target: Target) -> float:
-    """People: how many fewer members one of these settlements had than the one before it."""
-    return float(_between(-record.series(target.plan, "members").diff(), *_months(target.when)).max())
-
-
-def _net_exit(record: Record, target: Target) -> float:
-    year = int(target.when)
-    start = members_on(record, target.plan, date(year - 1, 12, 28))
-    return (start - members_on(record, target.plan, date(year, 12, 28))) / 12
-
-
-def _at(name: str) -> Callable[[Record, Target], float]:
-    def measured(record: Record, target: Target) -> float:
-        until = date.fromisoformat(target.when)
-        known = _between(record.series(target.plan, name), calendar.LAUNCH, until)
-        return float(known.iloc[-1]) if len(known) else math.nan
-
-    return measured
-
-
-def _mean(name: str) -> Callable[[Record, Target], float]:
-    return lambda record, target: float(_between(record.series(target.plan, name), *_months(target.when)).mean())
-
-
-MEASURED: dict[str, Callable[[Record, Target], float]] = {
-    "annual_share": _sum("share_yuan"),
-    "share": lambda record, target: _of_period(record, target, "share_yuan"),
-    "share_month": _sum("share_yuan"),
-    "recipients": _recipients,
-    "recipients_month": _sum("recipients"),
-    "recipients_cumulative": _cumulative("recipients"),
-    "aid": _sum("aid_yuan"),
-    "aid_cumulative": _cumulative("aid_yuan"),
-    "member_mean_age": _mean_age,
-    "members": _members,
-    "net_exit_rate": _net_exit,
-    "largest_fall": _largest_fall,
-    "float_per_settlement": _mean("collected_yuan"),
-    "pending_liability": _at("owed_yuan"),
-    "migrated_members": _cumulative("taken_over"),
-}
-"""How each measure of the record is read off a simulated history."""
-
-
 def compare(history: pd.DataFrame, targets: list[Target]) -> pd.DataFrame:
     """The record beside a simulation: one row a target, with `simulated` and `inside` (shape: targets)."""
-    record = Record(history)
+    simulation = Simulated.of(history)
     rows = []
     for target in targets:
-        simulated = MEASURED[target.measure](record, target)
+        simulated = MEASURED[target.measure](simulation, target)
         rows.append(vars(target) | {"simulated": simulated, "inside": target.inside(simulated)})
     columns = ["id", "plan", "measure", "when", "unit", "value", "low", "high", "simulated", "inside", "role", "grade"]
     return pd.DataFrame(rows)[[*columns, "source", "note"]]

@@ -176,11 +176,15 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     def run(self, progress: Callable[[int], None] | None = None) -> pd.DataFrame:
         """Step until the end; `progress` is told the number of periods done. Returns the history."""
+        return self.simulate(progress).history()
+
+    def simulate(self, progress: Callable[[int], None] | None = None) -> Report:
+        """The same, without making a data frame of what was measured."""
         while self.running:
             self.step()
             if progress is not None:
                 progress(self.period)
-        return self.history
+        return self.report
 
     # The phases.
 

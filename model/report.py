@@ -56,15 +56,18 @@ class Report:
         """Every measure, a value per period and plan, shape (periods x plans,)."""
         return {name: np.array(values).reshape(-1) for name, values in self._values.items()}
 
-    def history(self) -> pd.DataFrame:
-        """One row per period and plan; columns: period, date, plan, and every measure."""
+    def index(self) -> dict[str, list[str]]:
+        """Period, date and plan of each value in `columns`."""
         periods = range(self.periods)
-        index = {
+        return {
             "period": [calendar.label(period) for period in periods for _ in PLAN_NAMES],
             "date": [calendar.published(period).isoformat() for period in periods for _ in PLAN_NAMES],
             "plan": list(PLAN_NAMES) * self.periods,
         }
-        return pd.DataFrame(index | self.columns())
+
+    def history(self) -> pd.DataFrame:
+        """One row per period and plan; columns: period, date, plan, and every measure."""
+        return pd.DataFrame(self.index() | self.columns())
 
     def by_birth_year(self) -> pd.DataFrame:
         """Members and recipients by sex and year of birth: a row for each that has any.

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from experiments.compare import compare
+from experiments.simulated import Simulated
 from experiments.sweeps.summaries import SUMMARIES, summarise
 from model.model import MutualAidModel
 from model.scenario import Scenario
@@ -16,7 +17,7 @@ def test_replicates_have_the_same_seeds_and_their_differences_are_paired():
     done = []
     table = compare(first, second, 3, lambda *progress: done.append(progress)).set_index("summary")
     runs = [
-        [summarise(MutualAidModel(scenario.replace(rng=7 + number)).run()) for number in range(3)]
+        [summarise(Simulated.of(MutualAidModel(scenario.replace(rng=7 + number)).run())) for number in range(3)]
         for scenario in (first, second)
     ]
     for name in SUMMARIES:

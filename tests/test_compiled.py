@@ -37,11 +37,11 @@ def twice(x):
 def fingerprint(tmp_path, text):
     file = tmp_path / "twice.py"
     file.write_text(text, encoding="utf-8")
-    compiled._fingerprint.cache_clear()
-    return compiled._fingerprint(file)
+    compiled.fingerprint.cache_clear()
+    return compiled.fingerprint(file)
 
 
-def test_comments_and_docstrings_are_not_part_of_a_fingerprint(tmp_path):
+def test_comments_and_docstrings_are_not_part_of_afingerprint(tmp_path):
     before = fingerprint(tmp_path, TWICE)
     for old, new in (
         ("What it is", "What this is"),
@@ -59,7 +59,7 @@ def test_the_version_of_the_model_counts_every_file(monkeypatch):
     version = compiled.version_of_sources()
     assert len(version) == 16
     counted = []
-    monkeypatch.setattr(compiled, "_fingerprint", lambda file: counted.append(file) or b"")
+    monkeypatch.setattr(compiled, "fingerprint", lambda file: counted.append(file) or b"")
     assert compiled.version_of_sources() != version
     names = {str(file.relative_to(compiled.HERE)) for file in counted}
     assert {"agents/rules.py", "agents/crowd/driver.py", "agents/compute/compiled.py", "model/model.py"} <= names

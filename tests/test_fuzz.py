@@ -16,7 +16,7 @@ from experiments.calibration import ensemble, priors
 from experiments.console import scenario_from
 from experiments.sweeps import study
 from experiments.sweeps.design import Design
-from experiments.sweeps.engine import Shard, missing, run_unit
+from experiments.sweeps.engine import Shard, Task, missing, run_units
 from experiments.sweeps.store import Store
 from model import scenario
 from model.errors import UserError
@@ -210,7 +210,8 @@ def folder(tmp_path_factory):
     store.open(asked)
     for unit in missing(asked.work, {}, {}, Shard()):
         scenarios = [asked.scenario_of(unit.point, replicate) for replicate in range(2)]
-        assert not run_unit(store.folder, unit, asked.values_at(unit.point), ["members"], scenarios, None)
+        task = Task(unit, asked.values_at(unit.point), scenarios)
+        assert not run_units(store.folder, [task], ["members"], None)[0]
     return store.folder
 
 

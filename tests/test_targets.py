@@ -7,7 +7,8 @@ import pytest
 
 from agents.population import PLAN_NAMES
 from experiments import targets
-from experiments.targets import MEASURED, Target, TargetError
+from experiments.simulated import MEASURED
+from experiments.targets import Target, TargetError
 from model import calendar
 
 

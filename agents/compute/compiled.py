@@ -36,7 +36,7 @@ def _tree(file: Path) -> ast.Module:
 
 
 @cache
-def _fingerprint(file: Path) -> bytes:
+def fingerprint(file: Path) -> bytes:
     """A digest of what a file does: of its syntax tree without docstrings. Comments and line breaks do not count."""
     tree = _tree(file)
     for node in ast.walk(tree):
@@ -57,7 +57,7 @@ def version_of_sources() -> str:
     sources = hashlib.sha256()
     for folder in PACKAGES:
         for file in sorted((HERE / folder).rglob("*.py")):
-            sources.update(str(file.relative_to(HERE)).encode() + _fingerprint(file))
+            sources.update(str(file.relative_to(HERE)).encode() + fingerprint(file))
     return sources.hexdigest()[:16]
 
 
@@ -114,7 +114,7 @@ def _cache_folder(file: Path) -> str:
     """Where the compiled functions of a file are kept."""
     digest = hashlib.sha256()
     for source in sources_of(file):
-        digest.update(_fingerprint(source))
+        digest.update(fingerprint(source))
     interfaces = "" if PRIVATE_INTERFACES else "public-"
     stem = f"{file.stem}-{interfaces}"
     folder = cache_root() / f"{stem}{digest.hexdigest()[:16]}"

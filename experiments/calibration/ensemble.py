@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.targets import MEASURED, Record, Target
+from experiments.simulated import MEASURED, Simulated
+from experiments.targets import Target
 from model.errors import UserError
 from model.files import suggest
 from model.scenario import PARAMETERS, Scenario
@@ -76,7 +77,7 @@ def histories(
 
 def read_off(runs: list[pd.DataFrame], targets: list[Target]) -> np.ndarray:
     """What each history says of each row of the record, shape (runs, targets)."""
-    records = [Record(history) for history in runs]
+    records = [Simulated.of(history) for history in runs]
     return np.array([[MEASURED[target.measure](record, target) for target in targets] for record in records])
 
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from experiments.calibration.priors import Priors
 from experiments.output import OutputError, version, write, writing
-from experiments.targets import MEASURED, Record, Target
+from experiments.simulated import MEASURED, Simulated
+from experiments.targets import Target
 from model import calendar
 from model.errors import UserError
 from model.scenario import Scenario
@@ -45,8 +46,8 @@ def simulate_rows(scenario: Scenario, targets: Sequence[Target]) -> NDArray[np.f
     """What a scenario says of these rows, shape (rows,)."""
     from model.model import MutualAidModel
 
-    record = Record(MutualAidModel(scenario).run())
-    return np.array([MEASURED[target.measure](record, target) for target in targets])
+    history = Simulated.of_report(MutualAidModel(scenario).simulate())
+    return np.array([MEASURED[target.measure](history, target) for target in targets])
 
 
 @dataclass

@@ -7,6 +7,7 @@ so the memory of this process does not grow with their number, and a worker that
 import contextlib
 import itertools
 import logging
+import math
 import multiprocessing
 import os
 import random
@@ -21,9 +22,12 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from experiments.output import OutputError, writing
+from experiments.simulated import Simulated
 from experiments.sweeps import replication
 from experiments.sweeps.design import StudyError
 from experiments.sweeps.leases import Leases
@@ -32,11 +36,15 @@ from experiments.sweeps.study import FIRST_REPLICATES, Study, Work
 from experiments.sweeps.summaries import summarise
 from model import memory
 from model.files import shown
+from model.report import Report
 
 KILLS = 3
 """A run that takes its worker down this many times is set aside."""
 MOST_TOGETHER = 20
 """Replicates of a point that are run and kept together."""
+TASK_SECONDS, MOST_UNITS = 1.0, 32
+"""Work that is handed to a worker at once, so that short runs do not wait for the scheduler: about so long, and at most
+so many units."""
 SIGHT = (0, 1, 4, 15)
 """Seconds to wait, one after the other, until a shared file system shows what a worker has written."""
 PAUSE = 1.0
@@ -393,77 +401,127 @@ def _run_all(
     from distributed import KilledWorker, as_completed
 
     waiting = filter(leases.claim, units)
+    left = len(units)
+    suspects: list[Unit] = []
+    """Units of a task that took its worker down with others: they run again, each alone."""
     ended = set()
-    running: dict[str, Unit] = {}
+    running: dict[str, list[Unit]] = {}
     futures = as_completed()
-    threads = None if alone else 1
+    seconds = math.inf
+    """How long a unit takes; unknown until the first has ended."""
 
     def submit() -> None:
         """Give every worker something to do; a cluster may have more of them, or fewer, than a moment ago."""
-        free = max(1, len(client.nthreads())) - len(running)
-        for unit in itertools.islice(waiting, max(0, free)):
-            scenarios = [study.scenario_of(unit.point, replicate) for replicate in range(unit.first, unit.end)]
-            task = (store.folder.resolve(), unit, study.values_at(unit.point), list(study.measures), scenarios, threads)
-            future = client.submit(run_unit, *task, pure=False, retries=0)
-            running[future.key] = unit
+        nonlocal left
+        workers = max(1, len(client.nthreads()))
+        for _ in range(workers - len(running)):
+            # At the end the rest is divided, so that no worker waits for another.
+            most = min(MOST_UNITS, TASK_SECONDS / seconds, left / (2 * workers))
+            batch = [suspects.pop()] if suspects else list(itertools.islice(waiting, max(1, int(most))))
+            if not batch:
+                return
+            left -= len(batch)
+            tasks = [
+                Task(unit, study.values_at(unit.point), [study.scenario_of(unit.point, n) for n in range(*unit.span)])
+                for unit in batch
+            ]
+            threads = None if alone else 1
+            future = client.submit(
+                run_units, store.folder.resolve(), tasks, list(study.measures), threads, pure=False, retries=0
+            )
+            running[future.key] = batch
             futures.add(future)
 
-    submit()
-    for future in futures:
-        unit = running.pop(future.key)
-        try:
-            failed = future.result()
-        except KilledWorker as error:
-            with writing(store.folder):
-                store.set_aside(unit, f"took its worker down {error.allowed_failures + 1} times", "")
-            failed = True
-        except (OutputError, StudyError):
-            client.cancel(list(futures.futures))
-            raise
+    def settle(unit: Unit, *, failed: bool) -> None:
         ended.add(unit)
         leases.release(unit)
         state.done += 0 if failed else unit.runs
-        state.failed += bool(failed)
+        state.failed += failed
+
+    submit()
+    for future in futures:
+        batch = running.pop(future.key)
+        try:
+            failed, took = future.result()
+            seconds = took / len(batch)
+            for unit in batch:
+                settle(unit, failed=unit in failed)
+        except KilledWorker as error:
+            kept = store.finished()
+            lost = [unit for unit in batch if unit not in kept]
+            for unit in kept.keys() & set(batch):
+                settle(unit, failed=False)
+            if len(batch) == 1 and lost:
+                with writing(store.folder):
+                    store.set_aside(batch[0], f"took its worker down {error.allowed_failures + 1} times", "")
+                settle(batch[0], failed=True)
+            else:
+                suspects += lost
+                left += len(lost)
+        except (OutputError, StudyError):
+            client.cancel(list(futures.futures))
+            raise
         progress(state)
         del future
         submit()
     return ended
 
 
-def run_unit(
-    folder: Path, unit: Unit, values: dict[str, Any], measures: list[str], scenarios: list[Any], threads: int | None
-) -> bool:
-    """Run the replicates of a unit and write their result, in the worker; returns whether it failed.
+class Task(NamedTuple):
+    """A unit to run, with what it needs."""
+
+    unit: Unit
+    values: dict[str, Any]
+    """The varied parameters of its point."""
+    scenarios: list[Any]
+    """One for each replicate."""
+
+
+def run_units(folder: Path, tasks: list[Task], measures: list[str], threads: int | None) -> tuple[set[Unit], float]:
+    """Run some units, one after the other, in the worker; returns those that failed and the seconds it took.
 
     Raises:
         StudyError: if the worker has another version of the model than the folder.
-        OutputError: if the result cannot be written.
+        OutputError: if a result cannot be written.
     """
     import numba
-    import pandas as pd
-
-    from model.model import MutualAidModel
 
     if threads is not None:
         numba.set_num_threads(threads)
+    begun = time.perf_counter()
     store = Store(folder)
     if (made_with := store.made_with()["model"]) != (here := version()):
         raise StudyError(
             f"model = {here} of a worker differs from {made_with} of '{folder}'; allowed: the same version"
         )
-    tables, summaries = [], []
+    failed = {task.unit for task in tasks if not _run_unit(store, task, measures)}
+    return failed, time.perf_counter() - begun
+
+
+def _run_unit(store: Store, task: Task, measures: list[str]) -> bool:
+    """Run the replicates of a unit and write their result; returns whether it has one."""
+    from model.model import MutualAidModel
+
+    parts, summaries = [], []
     try:
-        for replicate, scenario in enumerate(scenarios, start=unit.first):
-            history = MutualAidModel(scenario).run()
-            summaries.append(summarise(history))
-            table = history[["period", "date", "plan", *measures]]
-            keys = {"point": unit.point, **values, "replicate": replicate, "seed": scenario.seed}
-            tables.append(pd.concat([pd.DataFrame(keys, index=table.index), table], axis=1))
+        for replicate, scenario in enumerate(task.scenarios, start=task.unit.first):
+            report = MutualAidModel(scenario).simulate()
+            summaries.append(summarise(Simulated.of_report(report)))
+            keys = {"point": task.unit.point, **task.values, "replicate": replicate, "seed": scenario.seed}
+            parts.append(table_of(report, keys, measures))
     except Exception as error:  # whatever a run raises is its result; the others go on
         trace = traceback.format_exc()
-        with writing(folder):
-            store.set_aside(unit, f"{type(error).__name__}: {error}", trace)
-        return True
-    with writing(folder):
-        store.keep(unit, pd.concat(tables, ignore_index=True), summaries)
-    return False
+        with writing(store.folder):
+            store.set_aside(task.unit, f"{type(error).__name__}: {error}", trace)
+        return False
+    with writing(store.folder):
+        store.keep(task.unit, pa.concat_tables(parts), summaries)
+    return True
+
+
+def table_of(report: Report, keys: Mapping[str, Any], measures: Sequence[str]) -> pa.Table:
+    """A row for each period and plan of a run: the keys, period, date, plan, and these measures."""
+    index, columns = report.index(), report.columns()
+    size = len(index["plan"])
+    repeated = {name: pa.repeat(pa.scalar(value), size) for name, value in keys.items()}
+    return pa.table(repeated | index | {name: columns[name] for name in measures})

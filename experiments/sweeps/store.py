@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ RESULT = re.compile(r"(\d+)-(\d+)-(\d+)\.[0-9a-f]{16}\.parquet")
 SUMMARIES_KEY = b"summaries"
 
 
+@cache
 def version() -> str:
     """Sixteen hexadecimal digits that change with the model, its data, or how a run is summarised."""
     return output.version(Path(__file__).with_name("summaries.py"))
@@ -46,6 +48,11 @@ class Unit:
     """First replicate."""
     end: int
     """Last replicate + 1."""
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First replicate, and last + 1."""
+        return self.first, self.end
 
     @property
     def runs(self) -> int:
@@ -146,10 +153,9 @@ class Store:
             raise StudyError(f"study.json in '{self.folder}' is damaged: it was changed after the results were begun")
         return found
 
-    def keep(self, unit: Unit, table: pd.DataFrame, summaries: Sequence[dict[str, float]]) -> None:
+    def keep(self, unit: Unit, table: pa.Table, summaries: Sequence[dict[str, float]]) -> None:
         """Write the result of a unit; its bytes depend on nothing but the result."""
-        arrow = pa.Table.from_pandas(table, preserve_index=False)
-        arrow = arrow.replace_schema_metadata({SUMMARIES_KEY: json.dumps(summaries).encode()})
+        arrow = table.replace_schema_metadata({SUMMARIES_KEY: json.dumps(summaries).encode()})
         sink = pa.BufferOutputStream()
         pq.write_table(arrow, sink, compression="zstd", write_page_checksum=True)
         content = sink.getvalue().to_pybytes()

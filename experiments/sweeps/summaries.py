@@ -1,13 +1,13 @@
 """What a run comes down to: a few figures a run, and every measure by year."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import NamedTuple
 
 import pandas as pd
 
-from experiments.targets import Record, members_on
+from experiments.simulated import Simulated
 from model import calendar
 from model.measures import MEASURES
 
@@ -17,45 +17,45 @@ class Summary(NamedTuple):
 
     label: str
     unit: str
-    measured: Callable[[pd.DataFrame], float]
+    measured: Callable[[Simulated], float]
 
 
 LAST_DAYS = date(2020, 12, 28), date(2021, 12, 28)
 
 
-def _peak(history: pd.DataFrame) -> float:
-    return float(history.groupby("date")["members"].sum().max())
+def _peak(history: Simulated) -> float:
+    return float(history.series("all", "members").max())
 
 
-def _fall(history: pd.DataFrame) -> float:
-    if str(history["date"].iloc[-1]) < LAST_DAYS[1].isoformat():
+def _fall(history: Simulated) -> float:
+    if history.days[-1] < LAST_DAYS[1].isoformat():
         return math.nan
-    record = Record(history)
-    before, after = (members_on(record, "all", day) for day in LAST_DAYS)
+    before, after = (history.members_on("all", day) for day in LAST_DAYS)
     return 1 - after / before if before > 0 else math.nan
 
 
-def _share(plan: str, year: int) -> Callable[[pd.DataFrame], float]:
-    whole_year = calendar.label(calendar.period_of(date(year, 12, 8))).replace("P1", "P2")
+def _share(plan: str, year: int) -> Callable[[Simulated], float]:
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    whole_year = calendar.published(calendar.period_of(date(year, 12, 21))).isoformat()
 
-    def measured(history: pd.DataFrame) -> float:
-        shares = history[history["plan"] == plan]
-        if whole_year not in shares["period"].to_numpy():
+    def measured(history: Simulated) -> float:
+        if whole_year not in history.days:
             return math.nan
-        return float(shares.loc[shares["date"].str.startswith(str(year)), "share_yuan"].sum())
+        return float(history.between(history.series(plan, "share_yuan"), first, last).sum())
 
     return measured
 
 
-def _selection(history: pd.DataFrame) -> float:
+def _selection(history: Simulated) -> float:
     """In the general plan, at the last settlement of 2020."""
-    rows = history[(history["plan"] == "general") & (history["period"] == "2020-12-P2")]
-    if rows.empty:
+    day = date(2020, 12, 21).isoformat()
+    if day not in history.days:
         return math.nan
-    return members_over_eligible(rows.iloc[0])
+    now = {name: values[history.days.index(day)] for name, values in history.by_plan["general"].items()}
+    return members_over_eligible(now)
 
 
-def members_over_eligible(now: pd.Series) -> float:
+def members_over_eligible(now: Mapping[str, float]) -> float:
     """Own risk of a plan's members over that of all of eligible age, at one settlement; nan without members."""
     inside, outside = now["members"], now["nonmembers"]
     if not inside:
@@ -76,7 +76,7 @@ SUMMARIES = {
 }
 
 
-def summarise(history: pd.DataFrame) -> dict[str, float]:
+def summarise(history: Simulated) -> dict[str, float]:
     """Every summary of a whole history; nan for what it does not reach."""
     return {name: summary.measured(history) for name, summary in SUMMARIES.items()}
 

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from experiments import targets
 from experiments.calibration import contested
 from experiments.calibration.misfit import Rows
+from experiments.simulated import MEASURED, Simulated
 
 
 class TestContested:
     def test_its_rows_can_be_read_off_a_history(self, small_history):
-        record = targets.Record(small_history)
-        found = {t.id: targets.MEASURED[t.measure](record, t) for t in contested.rows()}
+        record = Simulated.of(small_history)
+        found = {t.id: MEASURED[t.measure](record, t) for t in contested.rows()}
         assert all(np.isfinite(list(found.values())))
         general = small_history[small_history["date"].str.startswith("2020")]
         collected = general.groupby("date")["collected_yuan"].sum()

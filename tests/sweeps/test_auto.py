@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from small_studies import quick
 
@@ -32,7 +33,7 @@ def play(store, unit):
         own = np.random.default_rng([replicate, unit.point]).normal(unit.point / 10, SPREAD[unit.point])
         summaries.append(dict.fromkeys(SUMMARIES, luck + own))
     keys = {"point": unit.point, "replicate": range(unit.first, unit.end)}
-    store.keep(unit, pd.DataFrame(keys), summaries)
+    store.keep(unit, pa.Table.from_pandas(pd.DataFrame(keys)), summaries)
 
 
 def ends(store):

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import resource
 import signal
@@ -10,15 +11,16 @@ from pathlib import Path
 
 import mesa
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from distributed.utils import LoopRunner
 from small_studies import quick
 
-from experiments import output
 from experiments.output import OutputError
 from experiments.sweeps import engine, store, study
 from experiments.sweeps.design import Design, StudyError
-from experiments.sweeps.engine import Shard, sweep
+from experiments.sweeps.engine import Shard, Task, sweep
 from experiments.sweeps.results import Results
 from experiments.sweeps.store import Store, Unit
 from model.model import MutualAidModel
@@ -108,7 +110,7 @@ class TestSweeps:
             sweep(quick(scale=400_000), whole, scheduler=address)
         with pytest.raises(StudyError, match=r"design.parameters.fee_rate = .* differs from \[0.0, 0.08\]"):
             sweep(quick(design=Design("grid", {"wait_periods": [2, 6, 10], "fee_rate": [0.0, 0.1]})), whole)
-        monkeypatch.setattr(output, "version_of_sources", lambda: "another")
+        monkeypatch.setattr(store, "version", lambda: "another")
         with pytest.raises(StudyError, match=r"model = .* differs from"):
             sweep(quick(), whole, scheduler=address)
         assert sorted(whole.rglob("*")) == before
@@ -130,6 +132,17 @@ class TestSweeps:
         assert sweep(quick(), tmp_path, scheduler=address, retry=True) == 0
         assert Results(tmp_path).digest() == Results(whole).digest()
 
+    def test_runs_that_were_handed_out_with_one_that_kills_its_worker_are_not_lost(
+        self, cluster, address, tmp_path, monkeypatch
+    ):
+        # All are handed out together, however long they take.
+        monkeypatch.setattr(engine, "TASK_SECONDS", math.inf)
+        fees = [0.08, 0.01, 0.0, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.09]
+        with _spoiled(cluster, "import os; os.kill(os.getpid(), 9)"):
+            assert sweep(quick(design=Design("list", {"fee_rate": fees})), tmp_path, scheduler=address) == 1
+        assert [unit.point for unit in Store(tmp_path).failed()] == [2]
+        assert [unit.point for unit in Store(tmp_path).finished()] == [0, 1, *range(3, 10)]
+
     def test_a_run_that_kills_its_worker_three_times_is_set_aside(self, cluster, address, tmp_path):
         one = quick(design=Design("list", {"fee_rate": [0.0, 0.08]}))
         with _spoiled(cluster, "import os; os.kill(os.getpid(), 9)"):
@@ -148,14 +161,14 @@ class TestSweeps:
         folder = Store(tmp_path)
         folder.open(quick())
         table = Results(whole).table().head(200)
-        folder.keep(Unit(0, 0, 2), table, [{}])
+        folder.keep(Unit(0, 0, 2), pa.Table.from_pandas(table), [{}])
         before = {file: file.read_bytes() for file in folder.points.iterdir()}
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
         try:
             with pytest.raises(OutputError, match=r"cannot be written .*; results written before are intact"):
-                engine.run_unit(tmp_path, Unit(1, 0, 1), {}, ["members"], [quick().scenario_of(1, 0)], 1)
+                engine.run_units(tmp_path, [Task(Unit(1, 0, 1), {}, [quick().scenario_of(1, 0)])], ["members"], 1)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
             signal.signal(signal.SIGXFSZ, handler)
@@ -231,20 +244,20 @@ def _spoiled(client, what):
         def setup(self, worker):
             from model.model import MutualAidModel
 
-            whole_run = MutualAidModel.run
+            whole_run = MutualAidModel.simulate
 
-            def run(self, *arguments):
+            def simulate(self, *arguments):
                 if self.scenario.fee_rate == 0.0:
                     exec(what)
                 return whole_run(self, *arguments)
 
             MutualAidModel.whole_run = whole_run
-            MutualAidModel.run = run
+            MutualAidModel.simulate = simulate
 
         def teardown(self, worker):
             from model.model import MutualAidModel
 
-            MutualAidModel.run = MutualAidModel.whole_run
+            MutualAidModel.simulate = MutualAidModel.whole_run
 
     @contextlib.contextmanager
     def spoiled():
@@ -259,7 +272,7 @@ def _spoiled(client, what):
 
 def test_bytes_of_a_result_depend_on_the_result_alone(whole, tmp_path):
     first = Store(whole).finished()
-    table, summaries = store.read(first[Unit(1, 0, 2)]), store.read_summaries(first[Unit(1, 0, 2)])
+    table, summaries = pq.read_table(first[Unit(1, 0, 2)]), store.read_summaries(first[Unit(1, 0, 2)])
     again = Store(tmp_path)
     again.open(quick())
     again.keep(Unit(1, 0, 2), table, summaries)

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from small_studies import quick, typed
 
+from experiments.simulated import Simulated
 from experiments.sweeps import replication, store, study
 from experiments.sweeps.design import Design, StudyError
 from experiments.sweeps.engine import sweep
@@ -109,7 +110,7 @@ class TestResults:
 
 class TestSummaries:
     def test_they_are_read_off_a_whole_history(self, small_history):
-        found = summarise(small_history)
+        found = summarise(Simulated.of(small_history))
         assert set(found) == set(SUMMARIES)
         assert all(np.isfinite(list(found.values())))
         general = small_history[small_history["plan"] == "general"]
@@ -121,7 +122,7 @@ class TestSummaries:
 
     def test_what_a_run_does_not_reach_is_not_a_number(self, small_history):
         short = small_history[small_history["date"] < "2020-06-01"]
-        found = summarise(short)
+        found = summarise(Simulated.of(short))
         assert np.isfinite(found["share_2019"])
         assert all(np.isnan(found[name]) for name in ("share_2020", "seniors_share_2020", "fall_2021", "selection"))
 

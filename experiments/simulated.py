@@ -1,0 +1,215 @@
+"""A simulated history, asked the way the record was published: the share of a year, the members of a day, and so on.
+
+Plain arrays, without a data frame: a sweep and a calibration ask thousands of times.
+"""
+
+import math
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from agents.population import PLAN_NAMES
+from model import calendar
+from model.report import Report
+
+Series = NDArray[np.float64]
+
+
+class Question(Protocol):
+    """What is asked: a measure of a plan at or over a time, as in a row of `targets.csv`."""
+
+    @property
+    def plan(self) -> str:
+        """A plan, or `all`."""
+
+    @property
+    def when(self) -> str:
+        """A year, month, day or settlement."""
+
+
+@dataclass
+class Simulated:
+    """Every measure of a simulated history by publication day."""
+
+    days: list[str]
+    """Publication days (ISO), rising."""
+    by_plan: Mapping[str, Mapping[str, Series]]
+    """Plan -> measure -> its values by publication day."""
+    _curves: dict[str, PchipInterpolator] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, history: pd.DataFrame) -> "Simulated":
+        """From the history of a model, or the rows of one run of a sweep."""
+        if not len(history):
+            return NOTHING
+        plans = history["plan"].to_numpy()
+        rows = {plan: np.flatnonzero(plans == plan) for plan in PLAN_NAMES}
+        columns = {name: history[name].to_numpy() for name in history.columns if history[name].dtype.kind in "if"}
+        by_plan = {plan: {name: values[which] for name, values in columns.items()} for plan, which in rows.items()}
+        return cls(history["date"].to_numpy()[rows[PLAN_NAMES[0]]].tolist(), by_plan)
+
+    @classmethod
+    def of_report(cls, report: Report) -> "Simulated":
+        """From the report of a model that has run."""
+        days = [calendar.published(period).isoformat() for period in range(report.periods)]
+        columns = {name: values.reshape(-1, len(PLAN_NAMES)) for name, values in report.columns().items()}
+        by_plan = {
+            plan: {name: values[:, number] for name, values in columns.items()}
+            for number, plan in enumerate(PLAN_NAMES)
+        }
+        return cls(days, by_plan)
+
+    def series(self, plan: str, name: str) -> Series:
+        """A measure by publication day, summed over the plans asked for."""
+        if not self.days:
+            return np.empty(0)
+        first, *others = [self.by_plan[each][name] for each in (PLAN_NAMES if plan == "all" else (plan,))]
+        return sum(others, start=first)
+
+    def between(self, series: Series, first: date, last: date) -> Series:
+        """The part of a series that was published from one day to another, both included."""
+        return series[bisect_left(self.days, first.isoformat()) : bisect_right(self.days, last.isoformat())]
+
+    def members_on(self, plan: str, day: date) -> float:
+        """Members on a day: a monotone curve through the publication days (Fritsch & Carlson 1980); none at the launch.
+
+        Straight lines would spread the rush of the first days evenly over the weeks that follow it.
+        """
+        if not self.days:
+            return math.nan
+        members = self.series(plan, "members")
+        if day > date.fromisoformat(self.days[-1]):
+            return float(members[-1])
+        launch = calendar.LAUNCH.toordinal()
+        if plan not in self._curves:
+            days = [launch, *(date.fromisoformat(each).toordinal() for each in self.days)]
+            self._curves[plan] = PchipInterpolator(days, [0.0, *members])
+        return float(self._curves[plan](max(day.toordinal(), launch)))
+
+
+NOTHING = Simulated([], {})
+"""A history without a settlement."""
+
+
+def _total(values: Series) -> float:
+    return float(values.sum()) if values.size else math.nan
+
+
+def _average(values: Series) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else math.nan
+
+
+def _months(when: str) -> tuple[date, date]:
+    """First and last day of a year, a month, a day's month, or a range of months `2020-02..2020-04`."""
+    first, _, last = when.partition("..")
+    start = _first_day(first)
+    end = _first_day(last or first)
+    return start, date(end.year, 12, 31) if len(last or first) == 4 else date(end.year, end.month, 28)
+
+
+def _first_day(text: str) -> date:
+    if not re.fullmatch(r"\d{4}(-\d\d)?", text):
+        raise ValueError(text)
+    year, _, month = text.partition("-")
+    return date(int(year), int(month or 1), 1)
+
+
+def _of_period(history: Simulated, asked: Question, name: str) -> float:
+    if asked.when.endswith("first"):
+        # With expected claims the very first settlements share a fraction of one.
+        year = _months(asked.when.removesuffix("-first"))
+        values = history.between(history.series(asked.plan, name), *year)
+        settled = history.between(history.series(asked.plan, "recipients"), *year) >= 1
+        return float(values[settled][0]) if settled.any() else math.nan
+    if re.fullmatch(r"\d{4}-\d\d-P[12]", asked.when):
+        day = calendar.published(calendar.parse_label(asked.when))
+        of_day = history.between(history.series(asked.plan, name), day, day)
+        return float(of_day[0]) if of_day.size else math.nan
+    return _mean(name)(history, asked)
+
+
+def _sum(name: str) -> Callable[[Simulated, Question], float]:
+    return lambda history, asked: _total(history.between(history.series(asked.plan, name), *_months(asked.when)))
+
+
+def _recipients(history: Simulated, asked: Question) -> float:
+    if "P" in asked.when:
+        return _of_period(history, asked, "recipients")
+    return _sum("recipients")(history, asked)
+
+
+def _until(history: Simulated, asked: Question, name: str) -> Series:
+    """A series from the launch to the day that is asked for."""
+    return history.between(history.series(asked.plan, name), calendar.LAUNCH, date.fromisoformat(asked.when))
+
+
+def _cumulative(name: str) -> Callable[[Simulated, Question], float]:
+    return lambda history, asked: _total(_until(history, asked, name))
+
+
+def _members(history: Simulated, asked: Question) -> float:
+    return history.members_on(asked.plan, date.fromisoformat(asked.when))
+
+
+def _mean_age(history: Simulated, asked: Question) -> float:
+    members = history.series(asked.plan, "members")
+    years = np.zeros(len(members))
+    for plan in PLAN_NAMES if asked.plan == "all" else (asked.plan,):
+        years += np.nan_to_num(history.series(plan, "members") * history.series(plan, "member_mean_age"))
+    ages = np.divide(years, members, out=np.full(len(members), np.nan), where=members > 0)
+    return _average(history.between(ages, *_months(asked.when)))
+
+
+def _largest_fall(history: Simulated, asked: Question) -> float:
+    """People: how many fewer members one of these settlements had than the one before it."""
+    members = history.series(asked.plan, "members")
+    falls = history.between(-np.diff(members, prepend=np.nan), *_months(asked.when))
+    known = falls[~np.isnan(falls)]
+    return float(known.max()) if known.size else math.nan
+
+
+def _net_exit(history: Simulated, asked: Question) -> float:
+    year = int(asked.when)
+    before, after = (history.members_on(asked.plan, date(when, 12, 28)) for when in (year - 1, year))
+    return (before - after) / 12
+
+
+def _at(name: str) -> Callable[[Simulated, Question], float]:
+    def measured(history: Simulated, asked: Question) -> float:
+        known = _until(history, asked, name)
+        return float(known[-1]) if known.size else math.nan
+
+    return measured
+
+
+def _mean(name: str) -> Callable[[Simulated, Question], float]:
+    return lambda history, asked: _average(history.between(history.series(asked.plan, name), *_months(asked.when)))
+
+
+MEASURED: dict[str, Callable[[Simulated, Question], float]] = {
+    "annual_share": _sum("share_yuan"),
+    "share": lambda history, asked: _of_period(history, asked, "share_yuan"),
+    "share_month": _sum("share_yuan"),
+    "recipients": _recipients,
+    "recipients_month": _sum("recipients"),
+    "recipients_cumulative": _cumulative("recipients"),
+    "aid": _sum("aid_yuan"),
+    "aid_cumulative": _cumulative("aid_yuan"),
+    "member_mean_age": _mean_age,
+    "members": _members,
+    "net_exit_rate": _net_exit,
+    "largest_fall": _largest_fall,
+    "float_per_settlement": _mean("collected_yuan"),
+    "pending_liability": _at("owed_yuan"),
+    "migrated_members": _cumulative("taken_over"),
+}
+"""How each measure of the record is read off a simulated history."""
