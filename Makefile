@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 READY := $(VENV)/.ready
 
-.PHONY: help setup reproduce test baseline test-mutation test-slow test-browser lint docs calibrate stories scales bench bench-engine bench-guard lock clean
+.PHONY: help setup reproduce test baseline test-mutation test-slow test-browser lint docs calibrate stories scales bench bench-engine bench-short bench-guard lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -69,10 +69,13 @@ scales: setup  ## does scale change the answer? into docs/scales.md (ten minutes
 bench: setup $(BENCH_VENV)/.ready  ## speed and memory, ours and others', into benchmarks/README.md (half an hour or more)
 	$(BIN)/python -m benchmarks.bench
 
-bench-engine: setup  ## what the sweep engine costs beside a bare pool of processes, in one run
+bench-engine: setup  ## what the sweep engine costs beside a bare loop on every core, in one run
 	$(BIN)/python -m benchmarks.engine
 
-bench-guard: setup  ## the crowd against a NumPy pass, in one run: did it become slower?
+bench-short: setup  ## a whole history beside commit 02989e2, pairs in turn, in one run (ten minutes)
+	$(BIN)/python -m benchmarks.short
+
+bench-guard: setup  ## the crowd and a settlement against a NumPy pass, in one run: did they become slower?
 	$(BIN)/python -m benchmarks.guard
 
 $(BENCH_VENV)/.ready: benchmarks/requirements.txt

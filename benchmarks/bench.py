@@ -28,7 +28,7 @@ PEERS_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 PEERS = ("toy-agentpy", "toy-mesa-frames", "toy-starsim", "toy-laser-core")
 OWN_PACKAGES = ("mesa", "numpy", "numba", "pandas")
 PEER_PACKAGES = ("agentpy", "mesa-frames", "polars", "starsim", "laser-core", "numpy", "numba")
-MEASURED_SOURCES = ("agents/*.py", "model/*.py", "benchmarks/measure.py", "benchmarks/numpy_*.py")
+MEASURED_SOURCES = ("agents/**/*.py", "model/**/*.py", "benchmarks/measure.py", "benchmarks/numpy_*.py")
 MEASURED_SOURCES += ("benchmarks/peers.py", "benchmarks/toy.py", "benchmarks/requirements.txt")
 DOES_NOT_FIT = "of memory"
 """What the model says of a population that is too large for this machine."""

@@ -1,8 +1,12 @@
-"""What the sweep engine costs: the same runs through `sweep` and through a bare pool of processes, in one go.
+"""What the sweep engine costs: the same short runs through `sweep` and through a bare loop on every core, in one go.
 
-Starting up is taken out by the difference of a long and a short sweep. `python -m benchmarks.engine`
+    python -m benchmarks.engine [--runs 400] [--scale 10000]
+
+The bare loop is a pool of as many processes, which have imported and compiled everything; its workers do nothing but
+simulate. Throughput of the sweep is given with and without the start of its cluster.
 """
 
+import argparse
 import multiprocessing
 import os
 import resource
@@ -16,63 +20,64 @@ from experiments.sweeps.engine import sweep
 from experiments.sweeps.study import Study
 from model.scenario import Scenario
 
-SHORT, LONG, WORKERS = 10, 110, 2
-SCALE = 150.0
-"""Real people per row: a run of about a second."""
+WORKERS = os.cpu_count() or 1
+FEW = 20
+"""Runs of the sweep from which the cost of starting is taken."""
 
 
-def study(runs: int) -> Study:
+def study(runs: int, scale: float) -> Study:
     """So many points of one run each."""
     return Study(
         question="what does the engine cost?",
-        expectation="less than 5 % of the runs",
+        expectation="less than a fifth of short runs",
         design=Design("latin_hypercube", {"salience": {"low": 0.004, "high": 0.4}}, size=runs),
-        scale=SCALE,
+        scale=scale,
         parameters={"expected_claims": True},
     )
 
 
-def _run(scenario: Scenario) -> float:
+def _run(scenario: Scenario) -> None:
     from model.model import MutualAidModel
 
-    begin = time.perf_counter()
-    MutualAidModel(scenario).run()
-    return time.perf_counter() - begin
+    MutualAidModel(scenario).simulate()
 
 
-def bare(runs: int) -> tuple[float, float]:
-    """Wall seconds of these runs in a bare pool, and the mean seconds of one."""
+def bare(runs: int, scale: float) -> float:
+    """Wall seconds of these runs in a bare loop on every core."""
     os.environ["NUMBA_NUM_THREADS"] = "1"
-    asked = study(runs)
-    begin = time.perf_counter()
-    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
-        each = list(pool.map(_run, [asked.scenario_of(point, 0) for point in range(runs)]))
-    return time.perf_counter() - begin, sum(each) / runs
+    asked = study(runs, scale)
+    scenarios = [asked.scenario_of(point, 0) for point in range(runs)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
+        list(pool.map(_run, scenarios[: 4 * WORKERS]))
+        begin = time.perf_counter()
+        list(pool.map(_run, scenarios, chunksize=10))
+        return time.perf_counter() - begin
 
 
-def swept(runs: int) -> float:
-    """Wall seconds of the same by the engine, results on the disk."""
+def swept(runs: int, scale: float) -> float:
+    """Wall seconds of the same by the engine, its start and the results on the disk included."""
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
-        sweep(study(runs), Path(folder), workers=WORKERS)
+        sweep(study(runs, scale), Path(folder), workers=WORKERS)
         return time.perf_counter() - begin
 
 
 def main() -> None:
     """Measure and print."""
-    bare(4)  # compiles
-    short, long = bare(SHORT)[0], bare(LONG)
-    without = (long[0] - short) / (LONG - SHORT)
-    memory = []
-    seconds = []
-    for runs in (SHORT, LONG):
-        seconds.append(swept(runs))
-        memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    with_engine = (seconds[1] - seconds[0]) / (LONG - SHORT)
-    print(f"a run takes {long[1]:.2f} s; {WORKERS} workers")
-    print(f"seconds a run: a bare pool {without:.3f}, the engine {with_engine:.3f}")
-    print(f"overhead {with_engine / without - 1:+.1%}; starting up {seconds[0] - SHORT * with_engine:.1f} s")
-    print(f"memory of the parent: {memory[0]:.0f} MB after {SHORT} runs, {memory[1]:.0f} MB after {LONG} more")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=400, help="runs of the sweep")
+    parser.add_argument("--scale", type=float, default=10_000.0, help="real people per row")
+    chosen = parser.parse_args()
+    loop = bare(chosen.runs, chosen.scale)
+    few, all_ = swept(FEW, chosen.scale), swept(chosen.runs, chosen.scale)
+    running = (all_ - few) / (chosen.runs - FEW)
+    loops = loop / chosen.runs
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{chosen.runs} runs on {WORKERS} cores: bare loop {loop:.1f} s, sweep {all_:.1f} s")
+    print(f"a run: {1000 * loops:.1f} ms in the loop, {1000 * running:.1f} ms in the sweep once it runs")
+    print(f"throughput of the loop: {loops / running:.2f} once it runs, {loop / all_:.2f} with its start")
+    print(f"memory of the parent: {memory:.0f} MB")
 
 
 if __name__ == "__main__":
