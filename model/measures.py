@@ -1,10 +1,11 @@
 """What is measured: every measure once, with its label, unit, kind and function. One value per plan and period.
 
-The kind says how periods add up: flows are summed, stocks taken at the end, ratios averaged.
+The kind says how periods add up: flows are summed, stocks taken at the end, ratios averaged. The model notes what each
+period has come to; measures are computed when they are asked for, for all periods at once.
 """
 
-import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,38 +16,87 @@ from agents.cohorts import InForce
 from agents.platform import FEN, PlanSettlement
 from model.claims import GRANTED, REFUSED, Decided, Outstanding
 
-Values = Sequence[float] | NDArray[np.float64] | NDArray[np.int64]
 PER_YEAR = 24
 """Half-months in a year."""
 
 
 class Settled(NamedTuple):
-    """What a period has come to: everything that measures are taken from. Arrays over plans unless said otherwise."""
+    """What a period has come to. Arrays over plans."""
 
     scale: float
-    flows: NDArray[np.int64]
-    """People who did or met something in the period (`agents.counts`), shape (11, plans)."""
     counts: NDArray[np.int64]
-    """The same in rows, shape (plans, 11)."""
+    """Rows that did or met something in the period (`agents.counts`), shape (plans, 11)."""
     in_force: InForce
     settlements: list[PlanSettlement]
     filed: NDArray[np.float64]
     decided: Decided
-    outcomes: NDArray[np.float64]
-    """Claims decided by plan and outcome, shape (plans, 2)."""
     outstanding: Outstanding
     taken_over: NDArray[np.int64]
     """Rows."""
     trust: float
     expected_price: Sequence[float]
 
-    def total(self, name: str) -> list[int]:
-        """A number of the settlement of each plan."""
-        return [getattr(settlement.whole, name) for settlement in self.settlements]
 
-    def yuan(self, name: str) -> list[float]:
-        """A sum of money of the settlement of each plan."""
-        return [fen / FEN for fen in self.total(name)]
+class Periods:
+    """What some periods have come to, as arrays of shape (periods, plans) unless said otherwise."""
+
+    def __init__(self, settled: Sequence[Settled]) -> None:
+        self._settled = settled
+        self.scale = settled[0].scale if settled else 1.0
+
+    def of(self, name: str) -> NDArray[Any]:
+        """A field of each period, stacked."""
+        return np.array([getattr(period, name) for period in self._settled])
+
+    def in_force(self, name: str) -> NDArray[Any]:
+        """A number of `InForce`."""
+        return np.array([getattr(period.in_force, name) for period in self._settled])
+
+    def _decided(self, name: str) -> NDArray[np.float64]:
+        return np.array([getattr(period.decided, name) for period in self._settled])
+
+    def outstanding(self, name: str) -> NDArray[np.float64]:
+        """A number of `Outstanding`."""
+        return np.array([getattr(period.outstanding, name) for period in self._settled])
+
+    def money(self, name: str) -> NDArray[np.int64]:
+        """A number of each plan's settlement; amounts in fen."""
+        return np.array([[getattr(plan.whole, name) for plan in period.settlements] for period in self._settled])
+
+    @cached_property
+    def waived(self) -> NDArray[np.int64]:
+        """Fen of the shares that the platform pays for members."""
+        return np.array([[plan.waived for plan in period.settlements] for period in self._settled])
+
+    @cached_property
+    def mean_share(self) -> NDArray[np.float64]:
+        """Fen that members are asked for, on average."""
+        return np.array([[plan.mean_share for plan in period.settlements] for period in self._settled])
+
+    @property
+    def trust(self) -> NDArray[np.float64]:
+        """Trust in the platform, the same for all plans."""
+        return np.repeat(self.of("trust")[:, np.newaxis], self.counts.shape[1], axis=1)
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Rows that did or met something, shape (periods, plans, 11)."""
+        return self.of("counts")
+
+    @cached_property
+    def outcomes(self) -> NDArray[np.float64]:
+        """Claims decided by outcome, shape (periods, plans, 2)."""
+        return np.asarray(self._decided("by_class").sum(axis=2))
+
+    @cached_property
+    def granted_to_women(self) -> NDArray[np.float64]:
+        """Claims granted to women."""
+        return np.array([period.decided.people[:, :, GRANTED, 0].sum(axis=(1, 2)) for period in self._settled])
+
+    @cached_property
+    def granted_half_months(self) -> NDArray[np.float64]:
+        """Summed age at diagnosis of the claims granted, in half-months."""
+        return np.asarray(self._decided("half_months")[..., GRANTED].sum(axis=2))
 
 
 class Measure(NamedTuple):
@@ -56,31 +106,31 @@ class Measure(NamedTuple):
     unit: str
     kind: str
     """`stock`, `flow` or `ratio`."""
-    of: Callable[[Settled], Values]
-    """Its value for each plan, in a period that has been settled."""
+    of: Callable[[Periods], NDArray[Any]]
+    """Its values, shape (periods, plans)."""
 
 
 def _people(rows: NDArray[np.int64], scale: float) -> NDArray[np.int64]:
     return np.rint(rows * scale).astype(np.int64)
 
 
-def _per(sum_: NDArray[Any], number: NDArray[Any], unit: float = 1.0) -> list[float]:
+def _per(sum_: NDArray[Any], number: NDArray[Any], unit: float = 1.0) -> NDArray[np.float64]:
     """A mean, in units; nan where there is nobody."""
-    return [a / n / unit if n else math.nan for a, n in zip(sum_.tolist(), number.tolist(), strict=True)]
+    return np.asarray(np.divide(sum_, number, out=np.full(number.shape, np.nan), where=number != 0) / unit)
 
 
 def _flow(label: str, what: int) -> Measure:
-    return Measure(label, "people", "flow", lambda settled: settled.flows[what])
+    return Measure(label, "people", "flow", lambda periods: _people(periods.counts[:, :, what], periods.scale))
 
 
-def _risk(settled: Settled, risk: int, number: int) -> list[float]:
-    return _per(settled.counts[:, risk], settled.counts[:, number], counts.RISK_UNIT)
+def _risk(periods: Periods, risk: int, number: int) -> NDArray[np.float64]:
+    return _per(periods.counts[:, :, risk] / counts.RISK_UNIT, periods.counts[:, :, number])
 
 
 MEASURES = {
-    "members": Measure("members who share this settlement", "people", "stock", lambda s: s.total("members")),
+    "members": Measure("members who share this settlement", "people", "stock", lambda s: s.money("members")),
     "nonmembers": Measure(
-        "people of eligible age in no plan", "people", "stock", lambda s: _people(s.in_force.outside, s.scale)
+        "people of eligible age in no plan", "people", "stock", lambda s: _people(s.in_force("outside"), s.scale)
     ),
     "joined": _flow("joined since the last settlement, transfers included", counts.JOINED),
     "transferred_in": _flow("of those, came from the general plan at 60", counts.TRANSFERRED_IN),
@@ -89,62 +139,71 @@ MEASURES = {
     "ill": _flow("left by critical illness", counts.ILL),
     "died": _flow("left by death from another cause", counts.DIED),
     "taken_over": Measure(
-        "took the insurer's cover that replaced the pool", "people", "flow", lambda s: _people(s.taken_over, s.scale)
+        "took the insurer's cover that replaced the pool",
+        "people",
+        "flow",
+        lambda s: _people(s.of("taken_over"), s.scale),
     ),
     "turned_away": _flow("wanted to join and were stopped by the questionnaire", counts.TURNED_AWAY),
     "considered": _flow("people who considered joining", counts.CONSIDERED),
     "noticed": _flow("members who looked at their bill", counts.NOTICED),
-    "claims_filed": Measure("claims filed", "claims", "flow", lambda s: s.filed),
-    "claims_refused": Measure("claims refused", "claims", "flow", lambda s: s.outcomes[:, REFUSED]),
-    "claims_waiting": Measure("claims filed and not yet decided", "claims", "stock", lambda s: s.outstanding.waiting),
-    "recipients": Measure("claims granted and paid", "people", "flow", lambda s: s.outcomes[:, GRANTED]),
-    "recipients_female": Measure(
-        "of those, to women", "people", "flow", lambda s: s.decided.people[:, :, GRANTED, 0].sum(axis=(1, 2))
+    "claims_filed": Measure("claims filed", "claims", "flow", lambda s: s.of("filed")),
+    "claims_refused": Measure("claims refused", "claims", "flow", lambda s: s.outcomes[:, :, REFUSED]),
+    "claims_waiting": Measure(
+        "claims filed and not yet decided", "claims", "stock", lambda s: s.outstanding("waiting")
     ),
-    "aid_yuan": Measure("aid paid", "yuan", "flow", lambda s: s.yuan("aid")),
+    "recipients": Measure("claims granted and paid", "people", "flow", lambda s: s.outcomes[:, :, GRANTED]),
+    "recipients_female": Measure("of those, to women", "people", "flow", lambda s: s.granted_to_women),
+    "aid_yuan": Measure("aid paid", "yuan", "flow", lambda s: s.money("aid") / FEN),
     "owed_yuan": Measure(
         "aid due for claims diagnosed and not yet decided",
         "yuan",
         "stock",
-        lambda s: s.outstanding.reported + s.outstanding.unreported,
+        lambda s: s.outstanding("reported") + s.outstanding("unreported"),
     ),
     "reported_yuan": Measure(
-        "of that, for claims filed (reported but not settled)", "yuan", "stock", lambda s: s.outstanding.reported
+        "of that, for claims filed (reported but not settled)", "yuan", "stock", lambda s: s.outstanding("reported")
     ),
     "unreported_yuan": Measure(
-        "of that, for claims not filed (incurred but not reported)", "yuan", "stock", lambda s: s.outstanding.unreported
+        "of that, for claims not filed (incurred but not reported)",
+        "yuan",
+        "stock",
+        lambda s: s.outstanding("unreported"),
     ),
-    "fee_yuan": Measure("management fee", "yuan", "flow", lambda s: s.yuan("fee")),
+    "fee_yuan": Measure("management fee", "yuan", "flow", lambda s: s.money("fee") / FEN),
     "collected_yuan": Measure(
         "shares collected from members",
         "yuan",
         "flow",
-        lambda s: [(each.whole.collected - each.waived) / FEN for each in s.settlements],
+        lambda s: (s.money("collected") - s.waived) / FEN,
     ),
     "platform_yuan": Measure(
         "paid by the platform (caps, waivers, closing)",
         "yuan",
         "flow",
-        lambda s: [(each.whole.subsidy + each.waived) / FEN for each in s.settlements],
+        lambda s: (s.money("subsidy") + s.waived) / FEN,
     ),
-    "carry_yuan": Measure("left in the pool by rounding", "yuan", "stock", lambda s: s.yuan("carry")),
+    "carry_yuan": Measure("left in the pool by rounding", "yuan", "stock", lambda s: s.money("carry") / FEN),
     "share_yuan": Measure(
         "a member's share of this settlement, on average",
         "yuan",
         "flow",
-        lambda s: [each.mean_share / FEN for each in s.settlements],
+        lambda s: s.mean_share / FEN,
     ),
     "member_mean_age": Measure(
-        "mean age of members", "years", "ratio", lambda s: _per(s.in_force.half_months, s.in_force.number, PER_YEAR)
+        "mean age of members",
+        "years",
+        "ratio",
+        lambda s: _per(s.in_force("half_months"), s.in_force("number"), PER_YEAR),
     ),
     "recipient_mean_age": Measure(
         "mean age of recipients at diagnosis",
         "years",
         "ratio",
-        lambda s: _per(s.decided.half_months[:, :, GRANTED].sum(axis=1), s.outcomes[:, GRANTED], PER_YEAR),
+        lambda s: _per(s.granted_half_months, s.outcomes[:, :, GRANTED], PER_YEAR),
     ),
     "member_mean_risk": Measure(
-        "mean own risk of members", "per person-year", "ratio", lambda s: _per(s.in_force.risk, s.in_force.number)
+        "mean own risk of members", "per person-year", "ratio", lambda s: _per(s.in_force("risk"), s.in_force("number"))
     ),
     "joiner_mean_risk": Measure(
         "mean own risk of those who joined",
@@ -162,10 +221,15 @@ MEASURES = {
         "mean own risk of eligible ages outside",
         "per person-year",
         "ratio",
-        lambda s: _per(s.in_force.outside_risk, s.in_force.outside),
+        lambda s: _per(s.in_force("outside_risk"), s.in_force("outside")),
     ),
-    "trust": Measure("trust in the platform", "share", "stock", lambda s: [s.trust] * len(s.settlements)),
+    "trust": Measure(
+        "trust in the platform",
+        "share",
+        "stock",
+        lambda s: s.trust,
+    ),
     "expected_price_yuan": Measure(
-        "what a year is expected to cost, on average", "yuan/year", "stock", lambda s: list(s.expected_price)
+        "what a year is expected to cost, on average", "yuan/year", "stock", lambda s: s.of("expected_price")
     ),
 }

@@ -3,6 +3,7 @@
 import math
 import resource
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from agents.population import BYTES_PER_PERSON
@@ -32,23 +33,32 @@ def available() -> int:
 
 def _left_in_groups() -> Iterator[int]:
     """What the control groups of this process (a container, a batch job) leave it, versions 1 and 2."""
+    for limit, used in _files_of_groups(PROC, GROUPS):
+        try:
+            yield int(limit.read_text()) - int(used.read_text())
+        except (OSError, ValueError):  # there is no limit ("max"), or the group has gone
+            continue
+
+
+@cache
+def _files_of_groups(proc: Path, root_of_groups: Path) -> list[tuple[Path, Path]]:
+    """Where limit and use of each group stand that this process belongs to; it stays there."""
     try:
-        groups = (PROC / "self" / "cgroup").read_text(encoding="utf-8").splitlines()
+        groups = (proc / "self" / "cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return
+        return []
+    found = []
     for line in groups:
         _, controllers, path = line.split(":", 2)
         if controllers and "memory" not in controllers.split(","):
             continue
-        root = GROUPS / "memory" if controllers else GROUPS
+        root = root_of_groups / "memory" if controllers else root_of_groups
         limit, used = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else MEMORY_OF_GROUP
         # Inside a container the group may be mounted as the root itself.
         folder = root / path.lstrip("/")
-        for group in {root, folder, *(parent for parent in folder.parents if root in parent.parents)}:
-            try:
-                yield int((group / limit).read_text()) - int((group / used).read_text())
-            except (OSError, ValueError):  # there is no such group, or no limit ("max")
-                continue
+        groups_above = {root, folder, *(parent for parent in folder.parents if root in parent.parents)}
+        found += [(group / limit, group / used) for group in groups_above if (group / limit).exists()]
+    return found
 
 
 def _left_for_process() -> Iterator[int]:

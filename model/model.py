@@ -318,17 +318,15 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.report.add(
             Settled(
                 scale=self.population.scale,
-                flows=np.rint(counts.T * self.population.scale).astype(np.int64),
                 counts=counts,
                 in_force=self.in_force,
                 settlements=settlements,
                 filed=reviewed.filed,
                 decided=reviewed.decided,
-                outcomes=reviewed.decided.by_class.sum(axis=1),
                 outstanding=reviewed.outstanding,
                 taken_over=taken_over,
                 trust=self.mood.trust,
-                expected_price=self.platform.expected_price,
+                expected_price=tuple(self.platform.expected_price),
             )
         )
         self.datacollector.collect(self)

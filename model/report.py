@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from agents.population import BIRTH_YEARS, FIRST_BIRTH_YEAR, PLAN_NAMES
 from model import calendar
 from model.claims import GRANTED
-from model.measures import MEASURES, Settled
+from model.measures import MEASURES, Periods, Settled
 from model.scenario import Scenario
 
 PLANS = len(PLAN_NAMES)
@@ -25,23 +25,23 @@ class Report:
     """What was measured so far, by plan and period."""
 
     def __init__(self) -> None:
-        self.periods = 0
-        self._values: dict[str, list[Any]] = {name: [] for name in MEASURES}
-        self._cohorts: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
-        """Rows of members, and recipients also by benefit class, by plan, sex and year of birth."""
-        self._scale = 1.0
+        self._settled: list[Settled] = []
+        self._columns: dict[str, NDArray[Any]] = {}
+        """Measures of all periods so far, once they were asked for."""
+
+    @property
+    def periods(self) -> int:
+        """How many periods there are."""
+        return len(self._settled)
 
     def add(self, settled: Settled) -> None:
-        """Measure a period."""
-        for measure, values in zip(MEASURES.values(), self._values.values(), strict=True):
-            values.append(measure.of(settled))
-        self._cohorts.append((settled.in_force.members, settled.decided.people[:, :, GRANTED]))
-        self._scale = settled.scale
-        self.periods += 1
+        """Note what a period has come to."""
+        self._settled.append(settled)
+        self._columns = {}
 
     def last(self, name: str, plan: int) -> float:
         """The last value of a measure; before the first period nothing has happened."""
-        return float(self._values[name][-1][plan]) if self.periods else 0.0
+        return float(MEASURES[name].of(Periods(self._settled[-1:]))[0, plan]) if self.periods else 0.0
 
     def row(self, plan: int) -> dict[str, float]:
         """All measures of a plan in the last period."""
@@ -49,12 +49,18 @@ class Report:
 
     def series(self, name: str, plan: int | None = None) -> NDArray[Any]:
         """A measure by period, shape (periods,), of one plan or summed over plans."""
-        values = np.array(self._values[name]).reshape(self.periods, PLANS)
+        values = self.columns()[name].reshape(self.periods, PLANS)
         return np.asarray(values.sum(axis=1) if plan is None else values[:, plan])
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Every measure, a value per period and plan, shape (periods x plans,)."""
-        return {name: np.array(values).reshape(-1) for name, values in self._values.items()}
+        if not self._columns:
+            periods = Periods(self._settled)
+            empty = np.empty(0)
+            self._columns = {
+                name: measure.of(periods).reshape(-1) if self.periods else empty for name, measure in MEASURES.items()
+            }
+        return self._columns
 
     def index(self) -> dict[str, list[str]]:
         """Period, date and plan of each value in `columns`."""
@@ -75,8 +81,9 @@ class Report:
         Columns: period, date, plan, sex, birth_year, members, recipients.
         """
         shape = self.periods, PLANS, len(SEXES), BIRTH_YEARS
-        rows = np.array([rows for rows, _ in self._cohorts]).reshape(shape)
-        recipients = np.array([claims.sum(axis=1) for _, claims in self._cohorts]).reshape(shape)
+        rows = np.array([period.in_force.members for period in self._settled]).reshape(shape)
+        granted = (period.decided.people[:, :, GRANTED].sum(axis=1) for period in self._settled)
+        recipients = np.array(list(granted)).reshape(shape)
         cells = period, plan, sex, year = np.nonzero((rows > 0) | (recipients > 0))
         return pd.DataFrame(
             {
@@ -85,7 +92,7 @@ class Report:
                 "plan": np.array(PLAN_NAMES)[plan],
                 "sex": np.array(SEXES)[sex],
                 "birth_year": FIRST_BIRTH_YEAR + year,
-                "members": np.rint(rows[cells] * self._scale).astype(np.int64),
+                "members": np.rint(rows[cells] * Periods(self._settled).scale).astype(np.int64),
                 "recipients": recipients[cells],
             }
         )
