@@ -44,7 +44,7 @@ COMMANDS = {
     f"{MUTUALAID} calibrate": Command(less="--runs 30 --waves 1 --wave-runs 60"),
     f"{MUTUALAID} validate": SLOW,
     f"{MUTUALAID} stories": Command(
-        less="--scale 20000 --runs 1 --waves 1 --wave-runs 10 --number 2 --elsewhere 5 --steps 200"
+        less="--scale 200000 --runs 1 --waves 1 --wave-runs 10 --number 2 --elsewhere 5 --steps 200"
     ),
     f"{MUTUALAID} contested": Command(less="--scale 20000 --runs 10 --waves 1 --wave-runs 60"),
     f"{MUTUALAID} sweep fee.toml --out out/fee": SLOW,

@@ -7,6 +7,7 @@ of all fitted parameters.
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,7 @@ class Prior:
 
     @property
     def _distribution(self) -> Any:
-        """The distribution of the value, or of its logarithm."""
-        low, high = np.log([self.low, self.high]) if self._logarithmic else (self.low, self.high)
-        if self.kind.endswith("uniform"):
-            return stats.uniform(low, high - low)
-        centre = np.log(self.centre) if self._logarithmic else self.centre
-        return stats.truncnorm((low - centre) / self.spread, (high - centre) / self.spread, centre, self.spread)
+        return _distribution(self)
 
     def value(self, u: float | NDArray[np.float64]) -> Any:
         """The parameter at this quantile of the prior."""
@@ -64,6 +60,16 @@ class Prior:
         """The quantile of the prior at this value; 0 and 1 for those beyond its ends."""
         value = np.clip(value, self.low, self.high)
         return self._distribution.cdf(np.log(value) if self._logarithmic else value)
+
+
+@lru_cache(maxsize=1_000)
+def _distribution(prior: Prior) -> Any:
+    """The distribution of the value, or of its logarithm; kept, for making one takes most of the time of a quantile."""
+    low, high = np.log([prior.low, prior.high]) if prior._logarithmic else (prior.low, prior.high)
+    if prior.kind.endswith("uniform"):
+        return stats.uniform(low, high - low)
+    centre = np.log(prior.centre) if prior._logarithmic else prior.centre
+    return stats.truncnorm((low - centre) / prior.spread, (high - centre) / prior.spread, centre, prior.spread)
 
 
 @dataclass(frozen=True)
