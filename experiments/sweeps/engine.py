@@ -1,7 +1,7 @@
 """Runs what is missing in a result folder, on a Dask cluster: an embedded one, or any that listens at an address.
 
-The workers write the results themselves; what comes back is a word. No more runs are handed out than there are workers,
-so the memory of this process does not grow with their number, and a worker that dies takes one run with it.
+The workers write the results themselves; what comes back is a word. A worker gets about a second's work at a time, and
+no more, so the memory of this process does not grow with the number of runs, and a worker that dies takes little with it.
 """
 
 import contextlib
