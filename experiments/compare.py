@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from experiments.runs.simulate import simulate
 from experiments.simulated import Simulated
 from experiments.sweeps import replication
 from experiments.sweeps.summaries import SUMMARIES, summarise
-from model.model import MutualAidModel
 from model.scenario import Scenario
 
 
@@ -40,9 +40,7 @@ def compare(
     lines = []
     for point, replicate, scenario in asked:
         progress(len(lines), len(asked))
-        lines.append(
-            {"point": point, "replicate": replicate, **summarise(Simulated.of(MutualAidModel(scenario).run()))}
-        )
+        lines.append({"point": point, "replicate": replicate, **summarise(Simulated.of_report(simulate(scenario)))})
     progress(len(lines), len(asked))
     runs = pd.DataFrame(lines)
     means = runs.groupby("point")[list(SUMMARIES)].mean()

@@ -142,7 +142,7 @@ def _at_work(
     started: "ProcessPoolExecutor | None" = None,
 ) -> Iterator[tuple["ProcessPoolExecutor", "Progress"]]:
     """Processes (those that are started, if any) and bars for simulations of a journal, which can be interrupted."""
-    from experiments.calibration.processes import workers as processes
+    from experiments.runs.processes import workers as processes
 
     journal.base.replace(scale=plan.scale)  # before anything is written: is it allowed at all?
     journal.open(asdict(plan))
@@ -215,8 +215,8 @@ def stories(
     from experiments.calibration import stories as rivals
     from experiments.calibration.calibrate import best_of_search
     from experiments.calibration.journal import Journal
-    from experiments.calibration.processes import workers as processes
     from experiments.output import OutputFolder
+    from experiments.runs.processes import workers as processes
 
     record = targets.load()
     wanted = [target for target in record if target.role == "fit"]
@@ -347,7 +347,7 @@ def _histories(
 ) -> list["DataFrame"]:
     """The history of each parameter set, with a bar."""
     from experiments.calibration import ensemble
-    from experiments.calibration.processes import workers as processes
+    from experiments.runs.processes import workers as processes
 
     try:
         with steps() as report, nullcontext(started) if started else processes(workers) as pool:

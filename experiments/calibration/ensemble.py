@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.runs.simulate import simulate
 from experiments.simulated import MEASURED, Simulated
 from experiments.targets import Target
 from model.errors import UserError
@@ -54,9 +55,7 @@ def provenance(file: Path = SHIPPED) -> dict[str, Any]:
 
 
 def _history(scenario: Scenario) -> pd.DataFrame:
-    from model.model import MutualAidModel
-
-    return MutualAidModel(scenario).run()
+    return simulate(scenario).history()
 
 
 def histories(

@@ -7,6 +7,7 @@ command goes on where it stopped; other targets, priors or another model refuse 
 import hashlib
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from experiments.calibration.priors import Priors
 from experiments.output import OutputError, version, write, writing
+from experiments.runs.simulate import simulate
 from experiments.simulated import MEASURED, Simulated
 from experiments.targets import Target
 from model import calendar
@@ -31,6 +33,8 @@ PERIODS = calendar.period_of(calendar.published(calendar.parse_label("2021-01-P1
 
 KEPT_AT_ONCE = 30
 """Simulations of a batch that are written together, so that an interruption loses no more."""
+TOGETHER = 5
+"""Simulations that a process is given at once, at most."""
 PART = ".part"
 """How the file of an unfinished batch ends."""
 
@@ -44,9 +48,7 @@ class JournalError(UserError):
 
 def simulate_rows(scenario: Scenario, targets: Sequence[Target]) -> NDArray[np.float64]:
     """What a scenario says of these rows, shape (rows,)."""
-    from model.model import MutualAidModel
-
-    history = Simulated.of_report(MutualAidModel(scenario).simulate())
+    history = Simulated.of_report(simulate(scenario))
     return np.array([MEASURED[target.measure](history, target) for target in targets])
 
 
@@ -144,7 +146,8 @@ class Journal:
             self.base.replace(rng=seed, **(self.priors.parameters(point) | {"scale": scale, "periods": self.periods}))
             for point, seed in zip(points[len(known) :], seeds[len(known) :], strict=True)
         ]
-        for found in pool.map(simulate_rows, scenarios, repeat(self.targets)):
+        together = max(1, min(TOGETHER, len(scenarios) // (4 * (os.cpu_count() or 1))))
+        for found in pool.map(simulate_rows, scenarios, repeat(self.targets), chunksize=together):
             known.append(found)
             progress(len(known))
             if len(known) == len(points):

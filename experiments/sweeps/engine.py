@@ -1,32 +1,27 @@
 """Runs what is missing in a result folder, on a Dask cluster: an embedded one, or any that listens at an address.
 
 The workers write the results themselves; what comes back is a word. A worker gets about a second's work at a time, and
-no more, so the memory of this process does not grow with the number of runs, and a worker that dies takes little with it.
+no more, so the memory of this process does not grow with the number of runs, and little is lost with a worker.
 """
 
-import contextlib
 import itertools
-import logging
 import math
 import multiprocessing
 import os
 import random
 import re
-import signal
-import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from experiments.output import OutputError, writing
+from experiments.runs.cluster import cluster, losing
+from experiments.runs.simulate import simulate
 from experiments.simulated import Simulated
 from experiments.sweeps import replication
 from experiments.sweeps.design import StudyError
@@ -38,8 +33,6 @@ from model import memory
 from model.files import shown
 from model.report import Report
 
-KILLS = 3
-"""A run that takes its worker down this many times is set aside."""
 MOST_TOGETHER = 20
 """Replicates of a point that are run and kept together."""
 TASK_SECONDS, MOST_UNITS = 1.0, 32
@@ -49,21 +42,7 @@ SIGHT = (0, 1, 4, 15)
 """Seconds to wait, one after the other, until a shared file system shows what a worker has written."""
 PAUSE = 1.0
 """Seconds between two looks at what other sweeps in the same folder still run."""
-GUARD = '`if __name__ == "__main__":`'
 SHARE_OF_MEMORY = 0.9
-SETTINGS = {
-    "distributed.scheduler.allowed-failures": KILLS - 1,
-    "distributed.worker.memory.terminate": False,
-    "distributed.worker.memory.pause": False,
-    "distributed.worker.memory.spill": False,
-    "distributed.worker.memory.target": False,
-    # Its sampling of the stack, every ten milliseconds, takes a third of a run's time.
-    "distributed.worker.profile.enabled": False,
-    "distributed.comm.timeouts.connect": "60s",
-    # No page of a scheduler or worker tells anything, unless the dashboard was asked for.
-    "distributed.worker.http.routes": [],
-}
-"""How Dask is set up for runs that take a second and write their own results."""
 
 
 @dataclass(frozen=True)
@@ -232,8 +211,8 @@ def sweep(
         state.workers = fitting(study, workers or os.cpu_count() or 1)
     with (
         Leases(store) as leases,
-        _cluster(state.workers, scheduler, dashboard) as client,
-        _losing(client, store.folder),
+        cluster(state.workers, scheduler, dashboard) as client,
+        losing(client, store.folder),
     ):
         progress(state)
         # Sweeps that share a folder begin at different places, so that they rarely want the same unit.
@@ -277,113 +256,6 @@ def fitting(study: Study, workers: int) -> int:
             "allowed: a larger scale"
         )
     return min(workers, fit)
-
-
-def _started[T](start: Callable[[], T]) -> T:
-    """What this starts, at the second attempt if need be.
-
-    Dask asserts that its thread is up within ten seconds, which a machine that was suspended for as long can miss.
-    """
-    try:
-        return start()
-    except AssertionError:
-        return start()
-
-
-@contextlib.contextmanager
-def _cluster(workers: int, scheduler: str | None, dashboard: int | None = None) -> Iterator[Any]:
-    """A client of the cluster at this address, or of one on this machine that ends with this block."""
-    import dask
-    from distributed import Client, LocalCluster, Security
-
-    settings = dict(SETTINGS)
-    if not dashboard:
-        settings["distributed.scheduler.http.routes"] = []
-    for name in ("distributed", "distributed.client"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    if scheduler:
-        try:
-            client = _started(lambda: Client(scheduler, timeout="10s"))
-        except (OSError, ValueError, TimeoutError) as error:
-            raise StudyError(f"scheduler = '{scheduler}' does not answer ({error}); allowed: tcp://host:port") from None
-        with client:
-            yield client
-        return
-    threads = {} if workers == 1 else {"NUMBA_NUM_THREADS": "1"}
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(dask.config.set(settings))
-        try:
-            with _interrupts_put_off():
-                # Dask runs what it is sent, so it listens to holders of a key that is made for this cluster alone.
-                local = partial(
-                    LocalCluster,
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    host="127.0.0.1",
-                    dashboard_address=f"127.0.0.1:{dashboard or 0}",
-                    scheduler_kwargs={"dashboard": bool(dashboard)},
-                    security=Security.temporary(),
-                    memory_limit=0,
-                    env=threads,
-                    silence_logs=logging.CRITICAL,
-                )
-                cluster = stack.enter_context(_started(local))
-            client = _started(lambda: Client(cluster))
-        except (RuntimeError, OSError) as error:
-            raise StudyError(f"workers = {workers} could not be started: {error}{_without_guard()}") from None
-        yield stack.enter_context(client)
-
-
-def _without_guard() -> str:
-    """That the script which is run lacks its guard, so that every worker begins its own sweep; else nothing."""
-    script = getattr(sys.modules["__main__"], "__file__", None)
-    with contextlib.suppress(OSError, ValueError):
-        if script and "__main__" not in Path(script).read_text(encoding="utf-8"):
-            return f"; in '{script}' the call must stand under {GUARD}, for the workers read it, too"
-    return ""
-
-
-@contextlib.contextmanager
-def _losing(client: Any, folder: Path) -> Iterator[None]:
-    """Say in one line that the cluster has gone.
-
-    Raises:
-        StudyError: if it goes in this block.
-    """
-    from distributed import CancelledError
-    from distributed.comm import CommClosedError
-
-    address = client.scheduler.address
-    try:
-        yield
-    except (CancelledError, CommClosedError):
-        raise StudyError(
-            f"scheduler = '{address}' went away; what it had finished is in '{folder}', "
-            "and the same command goes on from there"
-        ) from None
-
-
-@contextlib.contextmanager
-def _interrupts_put_off() -> Iterator[None]:
-    """Start processes that leave Ctrl-C to this one, which then ends them in order.
-
-    Threads and processes inherit that the signal is blocked. Pressed meanwhile, it is heard at the end of the block,
-    whatever it ends with.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    resource_tracker.ensure_running()  # which else would unblock the signal when the first process starts
-    heard = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: heard.set())
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, before)
-        if heard.is_set():
-            raise KeyboardInterrupt
 
 
 def _run_all(
@@ -500,12 +372,10 @@ def run_units(folder: Path, tasks: list[Task], measures: list[str], threads: int
 
 def _run_unit(store: Store, task: Task, measures: list[str]) -> bool:
     """Run the replicates of a unit and write their result; returns whether it has one."""
-    from model.model import MutualAidModel
-
     parts, summaries = [], []
     try:
         for replicate, scenario in enumerate(task.scenarios, start=task.unit.first):
-            report = MutualAidModel(scenario).simulate()
+            report = simulate(scenario)
             summaries.append(summarise(Simulated.of_report(report)))
             keys = {"point": task.unit.point, **task.values, "replicate": replicate, "seed": scenario.seed}
             parts.append(table_of(report, keys, measures))

@@ -13,7 +13,7 @@ from experiments.calibration.calibrate import best_of_search, calibrate, keep
 from experiments.calibration.journal import Journal, JournalError
 from experiments.calibration.misfit import Rows, misfit
 from experiments.calibration.plan import Plan
-from experiments.calibration.processes import workers
+from experiments.runs.processes import workers
 from model.scenario import Scenario
 
 FIT = [target for target in targets.load() if target.role == "fit"]

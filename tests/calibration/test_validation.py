@@ -6,7 +6,7 @@ import pytest
 from experiments import targets
 from experiments.calibration import ensemble, priors, validation
 from experiments.calibration.journal import Journal
-from experiments.calibration.processes import workers
+from experiments.runs.processes import workers
 from model.scenario import PARAMETERS, Scenario
 
 

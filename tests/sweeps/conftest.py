@@ -7,7 +7,7 @@ import pytest
 from distributed import Client, LocalCluster
 from small_studies import quick
 
-from experiments.sweeps import engine
+from experiments.runs.cluster import SETTINGS
 from experiments.sweeps.engine import sweep
 
 
@@ -16,7 +16,7 @@ def cluster():
     """A Dask cluster of two workers, to which sweeps connect by its address, without a key."""
     options = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
     with (
-        dask.config.set(engine.SETTINGS),
+        dask.config.set(SETTINGS),
         LocalCluster(n_workers=2, env={"NUMBA_NUM_THREADS": "1"}, silence_logs=logging.CRITICAL, **options) as cluster,
         Client(cluster) as client,
     ):

@@ -18,6 +18,7 @@ from distributed.utils import LoopRunner
 from small_studies import quick
 
 from experiments.output import OutputError
+from experiments.runs.cluster import ClusterError
 from experiments.sweeps import engine, store, study
 from experiments.sweeps.design import Design, StudyError
 from experiments.sweeps.engine import Shard, Task, sweep
@@ -183,7 +184,7 @@ class TestSweeps:
             engine.fitting(quick(), 8)
 
     def test_a_scheduler_that_is_not_there_is_one_line(self, tmp_path, monkeypatch):
-        with pytest.raises(StudyError, match="scheduler = 'nowhere' does not answer"):
+        with pytest.raises(ClusterError, match="scheduler = 'nowhere' does not answer"):
             sweep(quick(), tmp_path, scheduler="nowhere")
 
     def test_many_replicates_of_a_point_are_divided_and_gaps_are_found(self):

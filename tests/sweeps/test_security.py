@@ -8,7 +8,7 @@ import pytest
 from distributed import Client
 from small_studies import quick
 
-from experiments.sweeps import engine
+from experiments.runs.cluster import cluster
 from experiments.sweeps.engine import sweep
 
 
@@ -67,7 +67,7 @@ def test_the_dashboard_answers_where_it_was_asked_to_and_on_loopback_alone(tmp_p
 
 
 def test_a_stranger_cannot_connect_to_the_scheduler():
-    with engine._cluster(1, None) as client:
+    with cluster(1, None) as client:
         assert client.submit(abs, -1).result() == 1
         assert client.scheduler.address.startswith("tls://127.0.0.1:")
         port = client.scheduler.address.rpartition(":")[2]

@@ -1,4 +1,4 @@
-"""The processes that simulate for a calibration: one thread each, ended with their parent."""
+"""Processes of this machine that simulate, one thread each, and end with their parent."""
 
 import contextlib
 import multiprocessing

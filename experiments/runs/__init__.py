@@ -1,0 +1,1 @@
+"""How many simulations are run: in processes of this machine or on a cluster, one thread each."""
