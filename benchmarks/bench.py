@@ -29,6 +29,7 @@ PEERS = ("toy-agentpy", "toy-mesa-frames", "toy-starsim", "toy-laser-core")
 OWN_PACKAGES = ("mesa", "numpy", "numba", "pandas")
 PEER_PACKAGES = ("agentpy", "mesa-frames", "polars", "starsim", "laser-core", "numpy", "numba")
 MEASURED_SOURCES = ("agents/**/*.py", "model/**/*.py", "benchmarks/measure.py", "benchmarks/numpy_*.py")
+MEASURED_SOURCES += ("experiments/sweeps/*.py", "experiments/runs/*.py", "benchmarks/short.py", "benchmarks/engine.py")
 MEASURED_SOURCES += ("benchmarks/peers.py", "benchmarks/toy.py", "benchmarks/requirements.txt")
 DOES_NOT_FIT = "of memory"
 """What the model says of a population that is too large for this machine."""
@@ -61,6 +62,8 @@ def all_cases() -> list[Case]:
         *(Case("memory", 1_000_000_000, threads) for threads in (1, 2)),
         *(Case("pass", 10**power, threads) for power in (6, 7, 8) for threads in (1, 2)),
         *(Case("crowd", 10**power, threads) for power in (4, 5, 6, 7, 8) for threads in (1, 2)),
+        *(Case("earlier", rows) for rows in (100, 19_810, 198_100, 9_905_000)),
+        *(Case("sweep", runs) for runs in (400, 2_000)),
         *(Case("agents", 10**power) for power in (3, 4, 5)),
         *(Case("numpy", 10**power) for power in (4, 5, 6, 7)),
         *(Case(engine, 10**power) for engine in ("toy-numpy-coins", "toy-numpy-clocks") for power in (4, 5, 6, 7)),
@@ -74,7 +77,15 @@ def all_cases() -> list[Case]:
 
 def quick_cases() -> list[Case]:
     """A tenth of it, to see that everything works."""
-    most = {"memory": 10**9, "agents": 10**3, "crowd": 10**6, "pass": 10**6, "toy-starsim": 10**5}
+    most = {
+        "earlier": 200_000,
+        "sweep": 400,
+        "memory": 10**9,
+        "agents": 10**3,
+        "crowd": 10**6,
+        "pass": 10**6,
+        "toy-starsim": 10**5,
+    }
     most |= {
         "numpy": 10**6,
         "toy-numpy-coins": 10**6,

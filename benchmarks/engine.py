@@ -21,6 +21,8 @@ from experiments.sweeps.study import Study
 from model.scenario import Scenario
 
 WORKERS = os.cpu_count() or 1
+SCALE = 10_000.0
+"""Real people per row: 19,810 rows."""
 FEW = 20
 """Runs of the sweep from which the cost of starting is taken."""
 
@@ -63,21 +65,34 @@ def swept(runs: int, scale: float) -> float:
         return time.perf_counter() - begin
 
 
+def throughput(runs: int, scale: float) -> dict[str, float]:
+    """Seconds a run in the loop and in the sweep, and what part of the loop's throughput the sweep reaches."""
+    loop = bare(runs, scale)
+    few, all_ = swept(FEW, scale), swept(runs, scale)
+    running = (all_ - few) / (runs - FEW)
+    return {
+        "loop_run_s": loop / runs,
+        "sweep_run_s": running,
+        "start_s": few - FEW * running,
+        "running": loop / runs / running,
+        "with_start": loop / all_,
+        "parent_bytes": 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=400, help="runs of the sweep")
-    parser.add_argument("--scale", type=float, default=10_000.0, help="real people per row")
+    parser.add_argument("--scale", type=float, default=SCALE, help="real people per row")
     chosen = parser.parse_args()
-    loop = bare(chosen.runs, chosen.scale)
-    few, all_ = swept(FEW, chosen.scale), swept(chosen.runs, chosen.scale)
-    running = (all_ - few) / (chosen.runs - FEW)
-    loops = loop / chosen.runs
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{chosen.runs} runs on {WORKERS} cores: bare loop {loop:.1f} s, sweep {all_:.1f} s")
-    print(f"a run: {1000 * loops:.1f} ms in the loop, {1000 * running:.1f} ms in the sweep once it runs")
-    print(f"throughput of the loop: {loops / running:.2f} once it runs, {loop / all_:.2f} with its start")
-    print(f"memory of the parent: {memory:.0f} MB")
+    found = throughput(chosen.runs, chosen.scale)
+    loop, run = 1e3 * found["loop_run_s"], 1e3 * found["sweep_run_s"]
+    print(f"a run: {loop:.1f} ms in a bare loop, {run:.1f} ms in the sweep")
+    print(f"throughput of the loop: {found['running']:.2f} once it runs, {found['with_start']:.2f} with its start")
+    print(
+        f"start {found['start_s']:.1f} s; memory of the parent {found['parent_bytes'] / 1e6:.0f} MB; {WORKERS} workers"
+    )
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ AGENT_PERIODS = 10
 AGENT_ROWS = 10_000
 PASSES = 15
 """Passes with nothing due: the median of these."""
+PAIRS = 4
+"""Pairs of histories beside an earlier commit, in each round."""
 BYTES_READ = 5
 """Status (1) and clock (4): what a pass reads of every person."""
 
@@ -200,6 +202,21 @@ def measure_pass(rows: int) -> dict[str, Any]:
     return {"pass_s": statistics.median(times[1:]), "bytes_read": BYTES_READ * rows}
 
 
+def measure_earlier(rows: int) -> dict[str, Any]:
+    """Whole histories of this many rows beside an earlier commit, some pairs in turn."""
+    from benchmarks import short
+
+    with short.sides() as (before, now):
+        return short.compared(before, now, rows, PAIRS if rows < 10**6 else 1)
+
+
+def measure_sweep(runs: int) -> dict[str, Any]:
+    """A sweep of this many short runs, beside the same in a bare loop on every core."""
+    from benchmarks import engine
+
+    return engine.throughput(runs, engine.SCALE)
+
+
 ENGINES: dict[str, Callable[[int], dict[str, Any]]] = {
     "crowd": lambda rows: timed(crowd, rows),
     "numpy": lambda rows: timed(numpy, rows),
@@ -208,6 +225,8 @@ ENGINES: dict[str, Callable[[int], dict[str, Any]]] = {
     "toy-numpy-clocks": lambda rows: timed(_toy(numpy_toy.clocks), rows),
     "memory": measure_memory,
     "pass": measure_pass,
+    "earlier": measure_earlier,
+    "sweep": measure_sweep,
 } | {f"toy-{name}": lambda rows, build=build: timed(_toy(build), rows) for name, build in peers.ENGINES.items()}
 
 

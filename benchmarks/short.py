@@ -4,24 +4,25 @@
 
 A history is set up and simulated to its data frame. Each side runs in a process of its own, which has compiled
 everything and simulated once before; a pair is one history of each side, in alternating order. Prints the medians, the
-ratio of each size and whether the histories are equal but for rounding, and the cost of a settlement: the time of a
-history of the smallest population over its settlements.
+ratio of each size, the time of a history over its settlements, and whether the histories are equal but for rounding.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SCALES = (10_000.0, 1_000.0, 20.0)
-"""Real people per row: 19,810, 198,100 and 9.9 million rows."""
-SMALLEST = 1_981_000.0
-"""A hundred rows: what is left is the cost of settlements."""
+COMMIT = "02989e2"
+POPULATION, PERIODS = 198_100_000, 79
+ROWS = (100, 19_810, 198_100, 9_905_000)
+"""Rows of the histories. A hundred people cost next to nothing: what is left is the cost of settlements."""
 RUNNER = """
 import sys, time
 from model.model import MutualAidModel
@@ -60,19 +61,39 @@ class Side:
         self._process.communicate()
 
 
-def compared(before: Side, now: Side, scale: float, pairs: int) -> dict[str, float | bool]:
-    """Medians of this many pairs in turn."""
+@contextlib.contextmanager
+def sides(commit: str = COMMIT) -> Iterator[tuple[Side, Side]]:
+    """An earlier commit, checked out for as long as this takes, and the model as it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        earlier = Path(folder) / "before"
+        git = ["git", "-C", str(ROOT), "worktree"]
+        subprocess.run([*git, "add", "--quiet", "--detach", str(earlier), commit], check=True)
+        try:
+            before, now = Side(earlier), Side(ROOT)
+            try:
+                yield before, now
+            finally:
+                before.end()
+                now.end()
+        finally:
+            subprocess.run([*git, "remove", "--force", str(earlier)], check=True)
+
+
+def compared(before: Side, now: Side, rows: int, pairs: int) -> dict[str, float | bool]:
+    """Medians of this many pairs in turn, at this many rows; both sides have run once before."""
     times: dict[Side, list[float]] = {before: [], now: []}
+    scale = POPULATION / rows
     numbers = {side: side.run(scale)[1] for side in (before, now)}
     for pair in range(pairs):
         for side in (before, now) if pair % 2 else (now, before):
             times[side].append(side.run(scale)[0])
     medians = [statistics.median(times[side]) for side in (before, now)]
     return {
-        "scale": scale,
+        "rows": rows,
         "before_s": medians[0],
         "now_s": medians[1],
         "ratio": medians[0] / medians[1],
+        "settlement_ms": 1000 * medians[1] / PERIODS,
         "equal": numbers[before] == numbers[now],
     }
 
@@ -80,24 +101,12 @@ def compared(before: Side, now: Side, scale: float, pairs: int) -> dict[str, flo
 def main() -> None:
     """Measure and print one JSON line for each size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--commit", default="02989e2", help="commit to compare with")
-    parser.add_argument("--pairs", type=int, default=20, help="pairs of histories at the two smallest sizes")
+    parser.add_argument("--commit", default=COMMIT, help="commit to compare with")
+    parser.add_argument("--pairs", type=int, default=20, help="pairs of histories, but 5 at the largest size")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        earlier = Path(folder) / "before"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--quiet", "--detach", str(earlier), chosen.commit], check=True)
-        try:
-            before, now = Side(earlier), Side(ROOT)
-            for scale in SCALES:
-                found = compared(before, now, scale, chosen.pairs if scale >= 1_000 else 5)
-                print(json.dumps(found), flush=True)
-            found = compared(before, now, SMALLEST, chosen.pairs)
-            print(json.dumps(found | {"settlement_ms": 1000 * found["now_s"] / 79}), flush=True)
-            before.end()
-            now.end()
-        finally:
-            subprocess.run([*git, "remove", "--force", str(earlier)], check=True)
+    with sides(chosen.commit) as (before, now):
+        for rows in ROWS:
+            print(json.dumps(compared(before, now, rows, chosen.pairs if rows < 10**6 else 5)), flush=True)
 
 
 if __name__ == "__main__":

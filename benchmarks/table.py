@@ -190,6 +190,29 @@ def limit_table(results: Results) -> list[str]:
     return lines
 
 
+def earlier_table(results: Results) -> list[str]:
+    """Whole histories beside an earlier commit."""
+    lines = head(("Rows", "Before, s", "Now, s", "× before", "Now, ms a settlement", "Same history"))
+    for rows in sizes(results, "earlier"):
+        if samples := good(results, "earlier", rows):
+            names = ("before_s", "now_s", "ratio", "settlement_ms")
+            same = "yes" if all(sample["equal"] for sample in samples) else "NO"
+            lines.append(row([f"{rows:,}", *(of_samples(samples, name).text() for name in names), same]))
+    return lines
+
+
+def sweep_table(results: Results) -> list[str]:
+    """Sweeps of short runs beside a bare loop."""
+    columns = ("Runs", "Loop, ms a run", "Sweep, ms a run", "Start, s", "of the loop once it runs", "with its start")
+    lines = head(columns)
+    for runs in sizes(results, "sweep"):
+        if samples := good(results, "sweep", runs):
+            times = [of_samples(samples, name).text(1e-3) for name in ("loop_run_s", "sweep_run_s")]
+            rest = [of_samples(samples, name).text() for name in ("start_s", "running", "with_start")]
+            lines.append(row([f"{runs:,}", *times, *rest]))
+    return lines
+
+
 # Whether results agree.
 
 
@@ -302,6 +325,17 @@ the same rules at the same size (toy: a draw a person and period). **× 1 thread
 {shortened(results)}
 
 {chr(10).join(main_table(results))}
+
+## Short histories
+
+Whole histories, set-up and data frame included, beside commit 02989e2 on one thread: pairs in turn in one run. Equal
+histories are equal but for rounding.
+
+{chr(10).join(earlier_table(results))}
+
+A sweep of runs of 19,810 rows, one process a core, beside the same runs in a bare loop on every core.
+
+{chr(10).join(sweep_table(results))}
 
 ## Same results
 
