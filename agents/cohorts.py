@@ -38,6 +38,9 @@ JOINED = WAITING + STANDINGS
 BLOCK = 32
 """Months of birth that are looked at together."""
 
+COUNT_IN, COUNT_OUT = np.int64(1), np.int64(-1)
+"""Signs of a count. Typed, so that a function is not compiled once for each of them."""
+
 # Last index of the counts.
 WELL = 0
 """People without signs."""
@@ -62,33 +65,31 @@ def group_of(status: int, joined: int, period: int, wait: int) -> int:
 
 
 @compiled_inline
-def _add(cohorts: np.ndarray, group: int, columns: Columns, row: int, sign: int) -> None:
-    sex, month = columns.body[row] & MALE, columns.birth_month[row]
-    if columns.status[row] & SIGNS:
-        cohorts[group, sex, month, WITH_SIGNS] += sign
-    else:
-        cohorts[group, sex, month, WELL] += sign
-        cohorts[group, sex, month, WELL_FRAILTY] += sign * np.int64(columns.frailty[row])
-
-
-@compiled_inline
 def count(cohorts: np.ndarray, columns: Columns, row: int, period: int, wait: int, sign: int) -> None:
-    """Count a person where they stand (`sign` 1), or no longer (-1)."""
-    joined = columns.joined[row]
-    group = group_of(columns.status[row], joined, period, wait)
+    """Count a person where they stand (`sign` COUNT_IN), or no longer (COUNT_OUT)."""
+    status, joined = columns.status[row], columns.joined[row]
+    group = group_of(status, joined, period, wait)
     if group < 0:
         return
-    _add(cohorts, group, columns, row, sign)
-    if group >= WAITING:
-        _add(cohorts, MEMBERS + group - WAITING, columns, row, sign)
-        _add(cohorts, JOINED + STANDINGS * (joined % wait) + group - WAITING, columns, row, sign)
+    sex, month = columns.body[row] & MALE, columns.birth_month[row]
+    frailty = sign * np.int64(columns.frailty[row])
+    # Those who wait are counted three times: among all members, among those who wait, and by when they joined.
+    for times in range(3 if group >= WAITING else 1):
+        of = group
+        of = MEMBERS + group - WAITING if times == 1 else of
+        of = JOINED + STANDINGS * (joined % wait) + group - WAITING if times == 2 else of
+        if status & SIGNS:
+            cohorts[of, sex, month, WITH_SIGNS] += sign
+        else:
+            cohorts[of, sex, month, WELL] += sign
+            cohorts[of, sex, month, WELL_FRAILTY] += frailty
 
 
 @compiled
 def count_rows(columns: Columns, first: int, last: int, period: int, wait: int, cohorts: np.ndarray) -> None:
     """Count some rows where they stand."""
     for row in range(first, last):
-        count(cohorts, columns, row, period, wait, 1)
+        count(cohorts, columns, np.uint64(row), period, wait, COUNT_IN)
 
 
 class Ages(NamedTuple):

@@ -9,7 +9,7 @@ of this file: they write the columns, count people where they stand, and count w
 import numpy as np
 
 from agents import luck, rules
-from agents.cohorts import count, group_of
+from agents.cohorts import COUNT_IN, COUNT_OUT, count, group_of
 from agents.compute.compiled import compiled, compiled_inline
 from agents.context import Behaviour, Context
 from agents.counts import (
@@ -218,9 +218,9 @@ def _write_status(columns: Columns, row: int, status: int, context: Context, coh
     group = group_of(was, joined, context.period, context.wait)
     # Most who move are outside before and after.
     if group != group_of(status, joined, context.period, context.wait) or (was ^ status) & SIGNS:
-        count(cohorts, columns, row, context.period, context.wait, -1)
+        count(cohorts, columns, row, context.period, context.wait, COUNT_OUT)
         columns.status[row] = status
-        count(cohorts, columns, row, context.period, context.wait, 1)
+        count(cohorts, columns, row, context.period, context.wait, COUNT_IN)
     columns.status[row] = status
 
 
@@ -255,7 +255,7 @@ def stay_or_leave(
         return
     counts[plan, LEFT_PLAN] += 1
     _add_risk(columns, row, context, counts, plan, LEAVER_RISK)
-    _move(columns, row, LEFT, patience, context, cohorts)
+    _move(columns, row, np.int64(LEFT), patience, context, cohorts)
 
 
 @compiled_inline
@@ -276,11 +276,11 @@ def join_or_not(
         counts[plan, CONSIDERED] += 1
         counts[plan, TURNED_AWAY] += 1 if answer == rules.TURNED_AWAY else 0
     if is_member(where):
-        count(cohorts, columns, row, context.period, context.wait, -1)
+        count(cohorts, columns, row, context.period, context.wait, COUNT_OUT)
         columns.joined[row] = context.period
         concealed = CONCEALED if answer == rules.CONCEALED_SIGNS else 0
         columns.status[row] = np.uint8(where) | (columns.status[row] & np.uint8(SIGNS)) | np.uint8(concealed)
-        count(cohorts, columns, row, context.period, context.wait, 1)
+        count(cohorts, columns, row, context.period, context.wait, COUNT_IN)
         set_wake_up(columns, row, patience, context)
         counts[plan, JOINED] += 1
         _add_risk(columns, row, context, counts, plan, JOINER_RISK)
@@ -307,13 +307,13 @@ def transfer_or_age_out(
 ) -> None:
     """Carry out that a member becomes too old for their plan, and goes on in another one or not."""
     counts[(columns.status[row] & PLACE_MASK) - GENERAL, AGED_OUT] += 1
+    where = AWARE
     if to >= 0 and accepted:
         counts[to, JOINED] += 1
         counts[to, TRANSFERRED_IN] += 1
         _add_risk(columns, row, context, counts, to, JOINER_RISK)
-        _move(columns, row, GENERAL + to, patience, context, cohorts)
-    else:
-        _move(columns, row, AWARE, patience, context, cohorts)
+        where = GENERAL + to
+    _move(columns, row, where, patience, context, cohorts)
 
 
 @compiled
@@ -340,5 +340,5 @@ def end_membership(
     place = columns.status[row] & PLACE_MASK
     if is_member(place):
         counts[place - GENERAL, ILL if ill else DIED] += 1
-    _move(columns, row, OUT, np.inf, context, cohorts)
+    _move(columns, row, np.int64(OUT), np.inf, context, cohorts)
     return is_member(place)

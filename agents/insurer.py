@@ -29,7 +29,8 @@ def _take_over(
 ) -> None:
     """Count in `taken`, by plan, the members among these rows who accept the offer."""
     members = 0
-    for row in range(first, last):
+    for number in range(first, last):
+        row = np.uint64(number)
         place = columns.status[row] & PLACE_MASK
         if is_member(place):
             batch.row[members], batch.plan[members] = row, place - GENERAL

@@ -114,7 +114,8 @@ def _apply_health_events(
             prefetch(columns.body, soon)
             prefetch(columns.status, soon)
             prefetch(columns.clock, soon)
-        row = int(rows[k])
+        # Unsigned, as in a batch: each decision is compiled once.
+        row = np.uint64(rows[k])
         event = events[k]
         if event in (SIGNS_APPEAR, SIGNS_PASS):
             decisions.change_signs(columns, row, context, cohorts)
