@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from experiments.output import OutputError, writing
-from experiments.runs.cluster import cluster, losing
+from experiments.runs.cluster import WorkersGoneError, cluster, losing, next_ready
 from experiments.runs.simulate import simulate
 from experiments.simulated import Simulated
 from experiments.sweeps import replication
@@ -40,6 +40,8 @@ TASK_SECONDS, MOST_UNITS = 1.0, 32
 so many units."""
 SIGHT = (0, 1, 4, 15)
 """Seconds to wait, one after the other, until a shared file system shows what a worker has written."""
+ATTEMPTS = 3
+"""How often the embedded cluster is started, if its workers end and are not started again."""
 PAUSE = 1.0
 """Seconds between two looks at what other sweeps in the same folder still run."""
 SHARE_OF_MEMORY = 0.9
@@ -209,20 +211,19 @@ def sweep(
         return state.failed
     if not scheduler:
         state.workers = fitting(study, workers or os.cpu_count() or 1)
-    with (
-        Leases(store) as leases,
-        cluster(state.workers, scheduler, dashboard) as client,
-        losing(client, store.folder),
-    ):
+    # Sweeps that share a folder begin at different places, so that they rarely want the same unit.
+    place = random.random()
+
+    def go_through(client: Any, leases: Leases) -> None:
+        """Run what is missing, until nothing is."""
+        nonlocal units
         progress(state)
-        # Sweeps that share a folder begin at different places, so that they rarely want the same unit.
-        place = random.random()
         while units:
             first = int(place * len(units))
             order = units[first:] + units[:first]
             if backwards:
                 order.reverse()
-            ended = _run_all(client, study, store, leases, order, state, progress, alone=state.workers == 1)
+            ended = _run_all(client, study, store, leases, order, state, progress)
             if not ended:
                 state.elsewhere = sum(unit.runs for unit in units)
                 progress(state)
@@ -239,6 +240,17 @@ def sweep(
                 )
             state.of, state.elsewhere = state.done + sum(unit.runs for unit in units), 0
             progress(state)
+
+    with Leases(store) as leases:
+        for attempt in range(ATTEMPTS):
+            try:
+                with cluster(state.workers, scheduler, dashboard) as client, losing(client, store.folder):
+                    go_through(client, leases)
+                break
+            except WorkersGoneError:
+                if attempt + 1 == ATTEMPTS:
+                    raise
+                units, state.done, state.failed = look()
     return state.failed
 
 
@@ -266,10 +278,12 @@ def _run_all(
     units: list[Unit],
     state: Progress,
     progress: Callable[[Progress], None],
-    *,
-    alone: bool,
 ) -> set[Unit]:
-    """Run these units, as many at a time as there are workers; returns those that no other sweep had."""
+    """Run these units, as many at a time as there are workers; returns those that no other sweep had.
+
+    Raises:
+        WorkersGoneError: if the workers of this machine have all ended; those of another cluster are waited for.
+    """
     from distributed import KilledWorker, as_completed
 
     waiting = filter(leases.claim, units)
@@ -297,7 +311,7 @@ def _run_all(
                 Task(unit, study.values_at(unit.point), [study.scenario_of(unit.point, n) for n in range(*unit.span)])
                 for unit in batch
             ]
-            threads = None if alone else 1
+            threads = None if state.workers == 1 else 1
             future = client.submit(
                 run_units, store.folder.resolve(), tasks, list(study.measures), threads, pure=False, retries=0
             )
@@ -311,7 +325,13 @@ def _run_all(
         state.failed += failed
 
     submit()
-    for future in futures:
+    while not futures.is_empty():
+        try:
+            future = next_ready(client, futures, watched=state.workers > 0)
+        except WorkersGoneError:
+            for unit in itertools.chain.from_iterable(running.values()):
+                leases.release(unit)
+            raise
         batch = running.pop(future.key)
         try:
             failed, took = future.result()

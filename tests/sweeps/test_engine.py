@@ -1,6 +1,5 @@
 """The engine: every run once, in any order, by any number of workers; a result folder that survives."""
 
-import contextlib
 import dataclasses
 import json
 import math
@@ -9,6 +8,7 @@ import resource
 import signal
 from pathlib import Path
 
+import dask
 import mesa
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,8 @@ from distributed.utils import LoopRunner
 from small_studies import quick
 
 from experiments.output import OutputError
-from experiments.runs.cluster import ClusterError
+from experiments.runs import cluster as runs
+from experiments.runs.cluster import ClusterError, WorkersGoneError
 from experiments.sweeps import engine, store, study
 from experiments.sweeps.design import Design, StudyError
 from experiments.sweeps.engine import Shard, Task, sweep
@@ -121,35 +122,63 @@ class TestSweeps:
         assert sweep(quick(question="and the same again?"), whole, scheduler=address, progress=states.append) == 0
         assert states[-1].done == states[-1].begun == 12
 
-    def test_a_run_that_raises_is_recorded_and_the_others_go_on(self, cluster, address, tmp_path, whole):
-        with _spoiled(cluster, "raise ValueError('no such fee')"):
-            assert sweep(quick(), tmp_path, scheduler=address) == 3
-        failed = Store(tmp_path).failed()
+    def test_a_run_that_raises_is_recorded_and_the_others_go_on(self, address, tmp_path, whole):
+        folder = tmp_path / "out"
+        assert spoiled_sweep(quick(), folder, "raise ValueError('no such fee')") == 3
+        failed = Store(folder).failed()
         assert [unit.point for unit in failed] == [0, 2, 4]
         assert all(what["what"] == "ValueError: no such fee" for what in failed.values())
         assert all("Traceback" in what["traceback"] for what in failed.values())
-        assert Results(tmp_path).runs == 6
-        assert sweep(quick(), tmp_path, scheduler=address) == 3, "failed units stay aside"
-        assert sweep(quick(), tmp_path, scheduler=address, retry=True) == 0
-        assert Results(tmp_path).digest() == Results(whole).digest()
+        assert Results(folder).runs == 6
+        assert sweep(quick(), folder, scheduler=address) == 3, "failed units stay aside"
+        assert sweep(quick(), folder, scheduler=address, retry=True) == 0
+        assert Results(folder).digest() == Results(whole).digest()
 
-    def test_runs_that_were_handed_out_with_one_that_kills_its_worker_are_not_lost(
-        self, cluster, address, tmp_path, monkeypatch
+    def test_a_run_that_kills_its_worker_three_times_is_set_aside_and_those_handed_out_with_it_are_not(
+        self, tmp_path, monkeypatch
     ):
         # All are handed out together, however long they take.
         monkeypatch.setattr(engine, "TASK_SECONDS", math.inf)
         fees = [0.08, 0.01, 0.0, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.09]
-        with _spoiled(cluster, "import os; os.kill(os.getpid(), 9)"):
-            assert sweep(quick(design=Design("list", {"fee_rate": fees})), tmp_path, scheduler=address) == 1
-        assert [unit.point for unit in Store(tmp_path).failed()] == [2]
-        assert [unit.point for unit in Store(tmp_path).finished()] == [0, 1, *range(3, 10)]
+        folder = tmp_path / "out"
+        asked = quick(design=Design("list", {"fee_rate": fees}))
+        assert spoiled_sweep(asked, folder, "import os; os.kill(os.getpid(), 9)") == 1
+        failed = Store(folder).failed()
+        assert [unit.point for unit in failed] == [2]
+        assert [what["what"] for what in failed.values()] == ["took its worker down 3 times"]
+        assert [unit.point for unit in Store(folder).finished()] == [0, 1, *range(3, 10)]
 
-    def test_a_run_that_kills_its_worker_three_times_is_set_aside(self, cluster, address, tmp_path):
-        one = quick(design=Design("list", {"fee_rate": [0.0, 0.08]}))
-        with _spoiled(cluster, "import os; os.kill(os.getpid(), 9)"):
-            assert sweep(one, tmp_path, scheduler=address) == 1
-        assert [what["what"] for what in Store(tmp_path).failed().values()] == ["took its worker down 3 times"]
-        assert [unit.point for unit in Store(tmp_path).finished()] == [1]
+    @pytest.mark.parametrize("times", [1, 3])
+    def test_a_cluster_whose_workers_are_gone_is_started_again(self, address, tmp_path, monkeypatch, times):
+        next_ready, asked = engine.next_ready, []
+
+        def gone(client, futures, *, watched):
+            asked.append(watched)
+            if len(asked) <= times:
+                raise WorkersGoneError("workers = 0 are left")
+            return next_ready(client, futures, watched=watched)
+
+        monkeypatch.setattr(engine, "next_ready", gone)
+        if times < engine.ATTEMPTS:
+            assert sweep(quick(), tmp_path, scheduler=address) == 0
+        else:
+            with pytest.raises(WorkersGoneError, match="workers = 0 are left"):
+                sweep(quick(), tmp_path, scheduler=address)
+            assert not list(Store(tmp_path).leases.iterdir())
+
+    def test_workers_that_are_gone_are_noticed(self, monkeypatch):
+        class Futures:
+            def has_ready(self):
+                return False
+
+        class Client:
+            def nthreads(self):
+                return {}
+
+        monkeypatch.setattr(runs, "LOOK", 0.0)
+        monkeypatch.setattr(runs, "GONE", 0.05)
+        with pytest.raises(WorkersGoneError):
+            runs.next_ready(Client(), Futures(), watched=True)
 
     def test_a_folder_that_cannot_be_written_is_one_line(self, address, tmp_path, whole):
         (tmp_path / "points").write_text("in the way")
@@ -234,41 +263,29 @@ class TestSweeps:
             Shard.parse(text)
 
 
-def _spoiled(client, what):
-    """Let the model do this at every run without a fee, also in workers that are started again."""
+SPOILED = """
+from model.model import MutualAidModel
 
-    from distributed import WorkerPlugin
+# Dask may load this file twice.
+simulate = MutualAidModel.unspoiled = getattr(MutualAidModel, "unspoiled", MutualAidModel.simulate)
 
-    class Spoil(WorkerPlugin):
-        name = "spoil"
 
-        def setup(self, worker):
-            from model.model import MutualAidModel
+def spoiled(self, *arguments):
+    if self.scenario.fee_rate == 0.0:
+        {what}
+    return simulate(self, *arguments)
 
-            whole_run = MutualAidModel.simulate
 
-            def simulate(self, *arguments):
-                if self.scenario.fee_rate == 0.0:
-                    exec(what)
-                return whole_run(self, *arguments)
+MutualAidModel.simulate = spoiled
+"""
 
-            MutualAidModel.whole_run = whole_run
-            MutualAidModel.simulate = simulate
 
-        def teardown(self, worker):
-            from model.model import MutualAidModel
-
-            MutualAidModel.simulate = MutualAidModel.whole_run
-
-    @contextlib.contextmanager
-    def spoiled():
-        client.register_plugin(Spoil())
-        try:
-            yield
-        finally:
-            client.unregister_worker_plugin("spoil")
-
-    return spoiled()
+def spoiled_sweep(study, folder, what, **options):
+    """A sweep on a cluster of its own, whose workers do this at every run without a fee, also when started again."""
+    file = folder.with_name("spoiled.py")
+    file.write_text(SPOILED.format(what=what), encoding="utf-8")
+    with dask.config.set({"distributed.worker.preload": [str(file)]}):
+        return sweep(study, folder, workers=2, **options)
 
 
 def test_bytes_of_a_result_depend_on_the_result_alone(whole, tmp_path):
