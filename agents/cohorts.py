@@ -4,7 +4,7 @@ They are the exposure of the pool. Averages over a hundred million people, and t
 are sums over a few thousand cells, exact whatever the order or the number of threads.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,8 @@ JOINED = WAITING + STANDINGS
 BLOCK = 32
 """Months of birth that are looked at together."""
 
-COUNT_IN, COUNT_OUT = np.int64(1), np.int64(-1)
+COUNT_IN: Any = np.int64(1)
+COUNT_OUT: Any = np.int64(-1)
 """Signs of a count. Typed, so that a function is not compiled once for each of them."""
 
 # Last index of the counts.
@@ -88,8 +89,9 @@ def count(cohorts: np.ndarray, columns: Columns, row: int, period: int, wait: in
 @compiled
 def count_rows(columns: Columns, first: int, last: int, period: int, wait: int, cohorts: np.ndarray) -> None:
     """Count some rows where they stand."""
-    for row in range(first, last):
-        count(cohorts, columns, np.uint64(row), period, wait, COUNT_IN)
+    for number in range(first, last):
+        row: Any = np.uint64(number)
+        count(cohorts, columns, row, period, wait, COUNT_IN)
 
 
 class Ages(NamedTuple):

@@ -6,6 +6,8 @@ decision has three steps: an offer (a plan, what it is worth to this person, wha
 of this file: they write the columns, count people where they stand, and count what happened.
 """
 
+from typing import Any
+
 import numpy as np
 
 from agents import luck, rules
@@ -48,6 +50,9 @@ from agents.population import (
 )
 
 NO_PLAN = -1
+# Typed, so that a function is not compiled once for each of them.
+_LEFT: Any = np.int64(LEFT)
+_OUT: Any = np.int64(OUT)
 
 # What a person knows of themselves.
 
@@ -255,7 +260,7 @@ def stay_or_leave(
         return
     counts[plan, LEFT_PLAN] += 1
     _add_risk(columns, row, context, counts, plan, LEAVER_RISK)
-    _move(columns, row, np.int64(LEFT), patience, context, cohorts)
+    _move(columns, row, _LEFT, patience, context, cohorts)
 
 
 @compiled_inline
@@ -340,5 +345,5 @@ def end_membership(
     place = columns.status[row] & PLACE_MASK
     if is_member(place):
         counts[place - GENERAL, ILL if ill else DIED] += 1
-    _move(columns, row, np.int64(OUT), np.inf, context, cohorts)
+    _move(columns, row, _OUT, np.inf, context, cohorts)
     return is_member(place)

@@ -4,6 +4,8 @@ The real one was Ant Insurance, a licensed agent: the insurer bears the risk, re
 prices by age. At the closing it took members over without a health check or a wait.
 """
 
+from typing import Any
+
 import mesa
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,7 @@ def _take_over(
     """Count in `taken`, by plan, the members among these rows who accept the offer."""
     members = 0
     for number in range(first, last):
-        row = np.uint64(number)
+        row: Any = np.uint64(number)
         place = columns.status[row] & PLACE_MASK
         if is_member(place):
             batch.row[members], batch.plan[members] = row, place - GENERAL

@@ -6,7 +6,7 @@ batch: draws and logarithms become vector instructions. Then each acts in turn. 
 so results do not depend on the number of threads.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +115,7 @@ def _apply_health_events(
             prefetch(columns.status, soon)
             prefetch(columns.clock, soon)
         # Unsigned, as in a batch: each decision is compiled once.
-        row = np.uint64(rows[k])
+        row: Any = np.uint64(rows[k])
         event = events[k]
         if event in (SIGNS_APPEAR, SIGNS_PASS):
             decisions.change_signs(columns, row, context, cohorts)
