@@ -130,14 +130,28 @@ def eligible_plan(half_months_old: int, body: int, context: Context) -> int:
 
 
 @compiled_inline
+def _offer(
+    columns: Columns,
+    row: int,
+    plan: int,
+    context: Context,
+    behaviour: Behaviour,
+    influence: np.ndarray,
+    knowledge: float,
+) -> tuple[float, float]:
+    worth = reservation(columns, row, plan, context, behaviour, influence, knowledge)
+    return worth, expected_price(columns, row, plan, context)
+
+
+@compiled_inline
 def offer_to_join(
     columns: Columns, row: int, plan: int, context: Context, behaviour: Behaviour, influence: np.ndarray
 ) -> tuple[float, float]:
     """What the plan that they may join is worth to someone outside, and what it costs, effort included."""
     if plan < 0:
         return 0.0, 0.0
-    worth = reservation(columns, row, plan, context, behaviour, influence, behaviour.entry_knowledge)
-    return worth, expected_price(columns, row, plan, context) + behaviour.joining_hassle
+    worth, price = _offer(columns, row, plan, context, behaviour, influence, behaviour.entry_knowledge)
+    return worth, price + behaviour.joining_hassle
 
 
 @compiled_inline
@@ -145,8 +159,7 @@ def offer_to_stay(
     columns: Columns, row: int, plan: int, context: Context, behaviour: Behaviour, influence: np.ndarray
 ) -> tuple[float, float]:
     """What their plan is worth to a member, and what it costs."""
-    worth = reservation(columns, row, plan, context, behaviour, influence, behaviour.exit_knowledge)
-    return worth, expected_price(columns, row, plan, context)
+    return _offer(columns, row, plan, context, behaviour, influence, behaviour.exit_knowledge)
 
 
 @compiled_inline
@@ -154,8 +167,7 @@ def offer_to_transfer(
     columns: Columns, row: int, plan: int, context: Context, behaviour: Behaviour, influence: np.ndarray
 ) -> tuple[float, float]:
     """What the seniors' plan is worth to a member who turns sixty, and what it costs, without effort."""
-    worth = reservation(columns, row, plan, context, behaviour, influence, behaviour.entry_knowledge)
-    return worth, expected_price(columns, row, plan, context)
+    return _offer(columns, row, plan, context, behaviour, influence, behaviour.entry_knowledge)
 
 
 @compiled_inline
