@@ -28,10 +28,10 @@ from agents.population import (
 # First index of the counts. A standing is a plan and honesty: 2 x plan, plus 1 for those who concealed signs.
 STANDINGS = 2 * len(PLAN_NAMES)
 NONMEMBERS = 0
-MEMBERS = 1
-"""Then one group a standing for all members,"""
-WAITING = MEMBERS + STANDINGS
-"""one a standing for those of them who wait,"""
+COVERED = 1
+"""Then one group a standing for members whose waiting period is over,"""
+WAITING = COVERED + STANDINGS
+"""one a standing for all who wait,"""
 JOINED = WAITING + STANDINGS
 """and those who wait once more, by the period in which they joined: STANDINGS x (period modulo the wait)."""
 
@@ -57,11 +57,11 @@ def empty_cohorts(wait: int) -> NDArray[np.int64]:
 
 @compiled_inline
 def group_of(status: int, joined: int, period: int, wait: int) -> int:
-    """In which group someone is counted, those who wait also among all members; -1 for those who are ill or dead."""
+    """In which group someone is counted (who waits, once more by when they joined); -1 for those who are ill or dead."""
     place = status & PLACE_MASK
     if is_member(place):
         standing = 2 * (place - GENERAL) + (1 if status & CONCEALED else 0)
-        return WAITING + standing if period - joined < wait else MEMBERS + standing
+        return WAITING + standing if period - joined < wait else COVERED + standing
     return NONMEMBERS if place < GENERAL or place == CHRONIC + 1 else -1
 
 
@@ -74,11 +74,9 @@ def count(cohorts: np.ndarray, columns: Columns, row: int, period: int, wait: in
         return
     sex, month = columns.body[row] & MALE, columns.birth_month[row]
     frailty = sign * np.int64(columns.frailty[row])
-    # Those who wait are counted three times: among all members, among those who wait, and by when they joined.
-    for times in range(3 if group >= WAITING else 1):
-        of = group
-        of = MEMBERS + group - WAITING if times == 1 else of
-        of = JOINED + STANDINGS * (joined % wait) + group - WAITING if times == 2 else of
+    # Those who wait are counted twice: among all who do, and by when they joined.
+    for times in range(2 if group >= WAITING else 1):
+        of = JOINED + STANDINGS * (joined % wait) + group - WAITING if times else group
         if status & SIGNS:
             cohorts[of, sex, month, WITH_SIGNS] += sign
         else:
@@ -116,8 +114,8 @@ def months_in(half_month: int, youngest: int, ends: int) -> tuple[int, int]:
 
 
 @compiled
-def _end_waits(joined: np.ndarray, waiting: np.ndarray, half_month: int, ages: Ages) -> None:
-    """Count those in `joined` no longer among those who wait; shape (standings, 2, 1440, 3) each."""
+def _end_waits(joined: np.ndarray, waiting: np.ndarray, covered: np.ndarray, half_month: int, ages: Ages) -> None:
+    """Count those in `joined` among the covered and no longer among those who wait; (standings, 2, 1440, 3) each."""
     for standing in range(joined.shape[0]):
         first, last = months_in(half_month, ages.youngest[standing // 2], ages.ends[standing // 2])
         for sex in range(2):
@@ -130,6 +128,7 @@ def _end_waits(joined: np.ndarray, waiting: np.ndarray, half_month: int, ages: A
                 if any_ != 0:
                     for month in range(start, end):
                         for what in range(3):
+                            covered[standing, sex, month, what] += joined[standing, sex, month, what]
                             waiting[standing, sex, month, what] -= joined[standing, sex, month, what]
                             joined[standing, sex, month, what] = 0
 
@@ -138,7 +137,8 @@ def end_waits(cohorts: NDArray[np.int64], period: int, wait: int, half_month: in
     """Let the waiting period of those end who joined a whole wait ago."""
     if wait > 0 and period >= wait:
         first = JOINED + STANDINGS * (period % wait)
-        _end_waits(cohorts[first : first + STANDINGS], cohorts[WAITING:JOINED], half_month, ages)
+        joined, waiting, covered = cohorts[first : first + STANDINGS], cohorts[WAITING:JOINED], cohorts[COVERED:WAITING]
+        _end_waits(joined, waiting, covered, half_month, ages)
 
 
 class InForce(NamedTuple):
@@ -170,17 +170,18 @@ def _sum_up(
 ) -> None:
     """Fill `of`."""
     for plan in range(ages.youngest.size):
-        honest, concealed = MEMBERS + 2 * plan, MEMBERS + 2 * plan + 1
+        honest, waiting = COVERED + 2 * plan, WAITING + 2 * plan
         for sex in range(cohorts.shape[1]):
             for month in range(*months_in(half_month, ages.youngest[plan], ages.ends[plan])):
                 half_months = half_month - 2 * month
                 age = min(max(0, half_months // 24), well_risk.shape[1] - 1)
                 if occupied[plan]:
-                    well = cohorts[honest, sex, month, WELL] + cohorts[concealed, sex, month, WELL]
-                    signs = cohorts[honest, sex, month, WITH_SIGNS] + cohorts[concealed, sex, month, WITH_SIGNS]
+                    well, frailty, signs = 0, 0, 0
+                    for group in (honest, honest + 1, waiting, waiting + 1):
+                        well += cohorts[group, sex, month, WELL]
+                        frailty += cohorts[group, sex, month, WELL_FRAILTY]
+                        signs += cohorts[group, sex, month, WITH_SIGNS]
                     if well or signs:
-                        frailty = cohorts[honest, sex, month, WELL_FRAILTY]
-                        frailty += cohorts[concealed, sex, month, WELL_FRAILTY]
                         of.number[plan] += well + signs
                         of.members[plan, sex, month // 12] += well + signs
                         of.half_months[plan] += (well + signs) * half_months

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import luck
+from agents.cohorts import COVERED, NONMEMBERS, STANDINGS, WAITING, WELL, WELL_FRAILTY, WITH_SIGNS
 from agents.cohorts import JOINED as JOINED_GROUP
-from agents.cohorts import MEMBERS, NONMEMBERS, STANDINGS, WAITING, WELL, WELL_FRAILTY, WITH_SIGNS
 from agents.context import Behaviour, Context
 from agents.counts import (
     CONSIDERED,
@@ -131,8 +131,8 @@ class People:
         sex, month, frailty = self.sex[changed], self.month[changed], self.frailty[changed].astype(np.int64)
         flat = cohorts.reshape(-1)
         everybody = np.ones_like(waits)
-        group = np.where(member, MEMBERS + standing, NONMEMBERS)
-        for of, who in ((group, everybody), (WAITING + standing, waits), (ring, waits)):
+        group = np.where(member, np.where(waits, WAITING, COVERED) + standing, NONMEMBERS)
+        for of, who in ((group, everybody), (ring, waits)):
             cell = np.ravel_multi_index((of[who], sex[who], month[who], 0), cohorts.shape)
             np.add.at(flat, cell + np.where(signs[who], WITH_SIGNS, WELL), sign)
             np.add.at(flat, cell[~signs[who]] + WELL_FRAILTY, sign * frailty[who][~signs[who]])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import gammainc
 
 from agents import luck, rules
-from agents.cohorts import MEMBERS, WAITING, WELL_FRAILTY, WITH_SIGNS, Ages, months_in
+from agents.cohorts import COVERED, WAITING, WELL_FRAILTY, WITH_SIGNS, Ages, months_in
 from agents.compute.compiled import compiled
 from agents.crowd.driver import Illness
 from agents.population import BIRTH_YEARS, FRAILTY_UNIT, MALE, Columns
@@ -190,17 +190,15 @@ def _expect(
         if not occupied[plan]:
             continue
         for concealed in range(2):
-            members, waiting = MEMBERS + 2 * plan + concealed, WAITING + 2 * plan + concealed
+            covered, waiting = COVERED + 2 * plan + concealed, WAITING + 2 * plan + concealed
             for sex in range(cohorts.shape[1]):
                 for month in range(*months_in(half_month, ages.youngest[plan], ages.ends[plan])):
-                    frailty = cohorts[members, sex, month, WELL_FRAILTY]
-                    signs = cohorts[members, sex, month, WITH_SIGNS]
-                    if (frailty | signs) == 0:
-                        continue
+                    frailty = cohorts[covered, sex, month, WELL_FRAILTY]
+                    signs = cohorts[covered, sex, month, WITH_SIGNS]
                     waiting_frailty = cohorts[waiting, sex, month, WELL_FRAILTY]
                     waiting_signs = cohorts[waiting, sex, month, WITH_SIGNS]
-                    frailty -= waiting_frailty
-                    signs -= waiting_signs
+                    if (frailty | signs | waiting_frailty | waiting_signs) == 0:
+                        continue
                     age_in_half_months = half_month - 2 * month
                     age = min(max(0, age_in_half_months // 24), chance.shape[2] - 1)
                     ill = risk.well[sex, age] * frailty + risk.with_signs[sex, age] * signs

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agents.cohorts import MEMBERS, NONMEMBERS, empty_cohorts
+from agents.cohorts import COVERED, NONMEMBERS, empty_cohorts
 from agents.crowd.driver import count_everybody
 from agents.population import CHRONIC, GENERAL, PLACE_MASK, PLAN_NAMES
 from model import calendar
@@ -71,7 +71,7 @@ def test_the_rolls_are_what_the_columns_say(small_model):
     fresh = empty_cohorts(small_model.scenario.wait_periods)
     count_everybody(small_model.population, small_model.period - 1, small_model.scenario.wait_periods, fresh)
     np.testing.assert_array_equal(fresh[[NONMEMBERS]], small_model.cohorts[[NONMEMBERS]])
-    np.testing.assert_array_equal(fresh[MEMBERS:].sum(axis=0), small_model.cohorts[MEMBERS:].sum(axis=0))
+    np.testing.assert_array_equal(fresh[COVERED:].sum(axis=0), small_model.cohorts[COVERED:].sum(axis=0))
     np.testing.assert_array_equal(fresh, small_model.cohorts)
 
 
