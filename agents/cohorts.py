@@ -57,7 +57,7 @@ def empty_cohorts(wait: int) -> NDArray[np.int64]:
 
 @compiled_inline
 def group_of(status: int, joined: int, period: int, wait: int) -> int:
-    """In which group someone is counted (who waits, once more by when they joined); -1 for those who are ill or dead."""
+    """In which group someone is counted (who waits, once more by when they joined); -1 for the ill and the dead."""
     place = status & PLACE_MASK
     if is_member(place):
         standing = 2 * (place - GENERAL) + (1 if status & CONCEALED else 0)
