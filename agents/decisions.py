@@ -306,7 +306,7 @@ def join_or_not(
 
 
 @compiled
-def transfer_plan(columns: Columns, row: int, context: Context) -> int:
+def transfer_plan(context: Context) -> int:
     """The plan that takes a member who turns sixty without asking about their health, or -1 if none is open."""
     return SENIORS - GENERAL if context.open[SENIORS - GENERAL] else NO_PLAN
 

@@ -26,7 +26,6 @@ STREAMS = (
     "file",  # whether an illness becomes a claim
     "lag",  # from diagnosis to filing
     "review",  # what the reviewer finds
-    "postpone",  # filings put off while hospitals are closed to them
     "takeover",
 )
 """The named decisions. A new one goes at the end or anywhere else: a stream's numbers come from its name alone."""
@@ -47,7 +46,6 @@ STAY = _CODES["stay"]
 FILE = _CODES["file"]
 LAG = _CODES["lag"]
 REVIEW = _CODES["review"]
-POSTPONE = _CODES["postpone"]
 TAKEOVER = _CODES["takeover"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

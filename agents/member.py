@@ -142,7 +142,7 @@ class Member(mesa.Agent):  # type: ignore[misc]
     def age_out(self) -> None:
         """Become too old for one's plan, and go on in the seniors' plan or not."""
         world, columns, row = self.model, self._columns, self.row
-        to, accepted = decisions.transfer_plan(columns, row, world.context), False
+        to, accepted = decisions.transfer_plan(world.context), False
         if to >= 0:
             offer = decisions.offer_to_transfer(columns, row, to, world.context, world.behaviour, world.influence)
             accepted = decisions.accepts_transfer(row, *offer, world.context, world.behaviour)

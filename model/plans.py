@@ -56,10 +56,6 @@ class Plan:
         """The benefits in force, shape (106, 5); before the plan opens, those of its first day."""
         return self.benefits[max((start for start in self.benefits if start <= day), default=self.opens)]
 
-    def open_at(self, period: int) -> bool:
-        """Whether the plan has opened by the publication day of this period."""
-        return self.opens <= calendar.published(period)
-
 
 def _benefits(young: float, old: float, **kinds: float) -> NDArray[np.float64]:
     """Full benefits by age for every kind, but for the kinds named."""

@@ -128,7 +128,7 @@ def _apply_health_events(
                 ill.concealed[cases] = (status & CONCEALED) != 0
                 cases += 1
         elif decisions.ages_out(columns, row):
-            to, accepted = decisions.transfer_plan(columns, row, context), False
+            to, accepted = decisions.transfer_plan(context), False
             if to >= 0:
                 worth, price = decisions.offer_to_transfer(columns, row, to, context, behaviour, influence)
                 accepted = decisions.accepts_transfer(row, worth, price, context, behaviour)
