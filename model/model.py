@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agents.cohorts import Ages, InForce, empty_cohorts, end_waits, in_force
+from agents.cohorts import LIFELONG, Ages, InForce, empty_cohorts, end_waits, in_force
 from agents.context import Context
 from agents.counts import empty_counts
 from agents.crowd.driver import Crowd, Illness, count_everybody
@@ -20,7 +20,7 @@ from agents.influence import NONE, Influence, Rule
 from agents.insurer import Insurer
 from agents.member import Member, as_illness
 from agents.platform import PlanSettlement, Platform
-from agents.population import GENERAL, PLACES, PLAN_NAMES, Population
+from agents.population import GENERAL, PLACE_MASK, PLACES, PLAN_NAMES, Population
 from agents.regulator import Regulator
 from agents.sharing import SharingRule
 from model import attention, calendar, claims, memory
@@ -31,7 +31,7 @@ from model.health import Health, health_of
 from model.ledger import PATIENTS, PLATFORM, Ledger
 from model.measures import Settled
 from model.phases import Stopwatch, listed, phase
-from model.plans import WAIVED_JOINERS, plans, platform_rules
+from model.plans import WAIVED_JOINERS, Plan, plans, platform_rules
 from model.report import Collector, Report
 from model.scenario import Scenario, ScenarioError
 from model.synthesis import synthesize
@@ -106,7 +106,9 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.cover = self.benefits.on(calendar.published(0))
         self.behaviour = behaviour_of(chosen)
         # The people.
-        self.population = synthesize(chosen, self.health) if population is None else _for_this_run(population, chosen)
+        self.population = (
+            synthesize(chosen, self.health) if population is None else _for_this_run(population, chosen, self.plans)
+        )
         self._potential = len(self.population) * self.population.scale
         self.influence = NONE
         self._influence = Influence(rules, len(self.population))
@@ -396,11 +398,12 @@ def _check_driver(driver: str, member: type[Member]) -> None:
         raise ValueError(f"member = {member.__name__} needs driver = 'agents'")
 
 
-def _for_this_run(population: Population, scenario: Scenario) -> Population:
+def _for_this_run(population: Population, scenario: Scenario, plans: Sequence[Plan]) -> Population:
     """A copy of people made elsewhere, if they can live through this scenario.
 
     Raises:
-        ScenarioError: if their scale or the number of periods of their health events is not that of the scenario.
+        ScenarioError: if their scale or the number of periods of their health events is not that of the scenario, or a
+            plan has a member of an age that it cannot have.
     """
     if population.periods != scenario.periods:
         raise ScenarioError(
@@ -412,4 +415,14 @@ def _for_this_run(population: Population, scenario: Scenario) -> Population:
             f"scale = {scenario.scale:g} contradicts the population, a row of which stands for {population.scale:g} "
             f"people; allowed: scale = {population.scale:g}"
         )
+    columns = population.columns
+    for number, plan in enumerate(plans):
+        of_plan = columns.status & PLACE_MASK == GENERAL + number
+        ages = calendar.half_month(0) - 2 * columns.birth_month[of_plan].astype(np.int64)
+        until = f", to {plan.ends / 24:.1f}" if plan.ends < LIFELONG else ""
+        for age in ages[(ages < plan.youngest) | (ages > plan.ends)]:
+            raise ScenarioError(
+                f"plan = {plan.name} contradicts the population, which has a member of {age / 24:.1f} years in it; "
+                f"allowed: from {plan.youngest / 24:.1f} years on{until}"
+            )
     return population.copy()

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from agents.population import PLACES
 from model.model import MutualAidModel
 from model.report import Report
 from model.scenario import Scenario, ScenarioError
@@ -59,6 +60,17 @@ def test_people_of_another_scenario_are_refused_in_one_line(changes, words):
     with pytest.raises(ScenarioError) as error:
         MutualAidModel(SMALL.replace(**changes), population=synthesize(SMALL))
     assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_members_whom_their_plan_does_not_take_are_refused_in_one_line():
+    # Sums over a plan look at the birth months that it can have, so these would share no bill.
+    people = synthesize(SMALL)
+    people.columns.birth_month[5] = 12 * 40  # January 1940: 78 years and 19 half-months at the launch
+    people.columns.status[5] = PLACES.index("general")
+    with pytest.raises(ScenarioError) as error:
+        MutualAidModel(SMALL, population=people)
+    assert "plan = general contradicts the population, which has a member of 78.8 years in it" in str(error.value)
     assert "\n" not in str(error.value)
 
 
