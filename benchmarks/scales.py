@@ -13,6 +13,7 @@ import typer
 from numpy.typing import NDArray
 
 from experiments import targets
+from experiments.simulated import Simulated
 from model.model import MutualAidModel
 
 SAMPLED = ((1, False, 3), (10, False, 6), (100, False, 12), (1_000, False, 24))
@@ -27,8 +28,8 @@ def headlines(scale: float, expected_claims: bool, seeds: Sequence[int]) -> NDAr
     """The headline figures of runs at a scale, in yuan and people, shape (seeds, 6)."""
     rows = []
     for seed in seeds:
-        history = MutualAidModel(scale=scale, rng=seed, expected_claims=expected_claims).run()
-        rows.append(targets.compare(history, HEADLINES)["simulated"].to_numpy())
+        report = MutualAidModel(scale=scale, rng=seed, expected_claims=expected_claims).simulate()
+        rows.append(targets.compare(Simulated.of_report(report), HEADLINES)["simulated"].to_numpy())
     return np.array(rows)
 
 

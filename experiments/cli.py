@@ -119,7 +119,7 @@ def reproduce(
     record: Annotated[
         Path | None,
         typer.Option(
-            "--targets", metavar="FILE", help="Another record, in the format of experiments/data/targets.csv."
+            "--targets", metavar="FILE", help="Another record, in the format of model/pools/xiang_hu_bao/targets.csv."
         ),
     ] = None,
     bands: Annotated[bool, typer.Option("--bands", help="Also draw medians and bands of the fitted set.")] = False,
@@ -130,13 +130,14 @@ def reproduce(
     from experiments.output import OutputFolder
     from experiments.reproduce import inside_counts, record_table
     from experiments.simulate import described
+    from experiments.simulated import Simulated
     from model.events import events_of
 
     screen = console()
     published = targets.load(record or targets.RECORD)
     with OutputFolder(out, RUN_FILES) as folder:
         run = _simulate(chosen)
-        compared = targets.compare(run.history, published)
+        compared = targets.compare(Simulated.of_report(run.model.report), published)
         screen.print(PlainTable("The record beside the simulation: headline rows first", record_table(compared)))
         for line in inside_counts(compared):
             screen.print(line, highlight=False)

@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from agents.population import PLAN_NAMES
+from agents.population import FIRST_BIRTH_YEAR, MALE, PLAN_NAMES
 from model import calendar
-from model.report import Report
+from model.report import BornIn, Report
 
 Series = NDArray[np.float64]
 
@@ -43,18 +43,25 @@ class Simulated:
     """Publication days (ISO), rising."""
     by_plan: Mapping[str, Mapping[str, Series]]
     """Plan -> measure -> its values by publication day."""
+    born: BornIn | None = None
+    """Members and recipients by year of birth, if they are known: a history in a table does not have them."""
     _curves: dict[str, PchipInterpolator] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, history: pd.DataFrame) -> "Simulated":
-        """From the history of a model, or the rows of one run of a sweep."""
+    def of(cls, history: pd.DataFrame, born: BornIn | None = None) -> "Simulated":
+        """From the history of a model, or the rows of one run of a sweep.
+
+        Args:
+            history: a row a period and plan.
+            born: members and recipients by year of birth; without them, measures of them are nan.
+        """
         if not len(history):
             return NOTHING
         plans = history["plan"].to_numpy()
         rows = {plan: np.flatnonzero(plans == plan) for plan in PLAN_NAMES}
         columns = {name: history[name].to_numpy() for name in history.columns if history[name].dtype.kind in "if"}
         by_plan = {plan: {name: values[which] for name, values in columns.items()} for plan, which in rows.items()}
-        return cls(history["date"].to_numpy()[rows[PLAN_NAMES[0]]].tolist(), by_plan)
+        return cls(history["date"].to_numpy()[rows[PLAN_NAMES[0]]].tolist(), by_plan, born)
 
     @classmethod
     def of_report(cls, report: Report) -> "Simulated":
@@ -65,7 +72,7 @@ class Simulated:
             plan: {name: values[:, number] for name, values in columns.items()}
             for number, plan in enumerate(PLAN_NAMES)
         }
-        return cls(days, by_plan)
+        return cls(days, by_plan, report.born_in() if days else None)
 
     def series(self, plan: str, name: str) -> Series:
         """A measure by publication day, summed over the plans asked for."""
@@ -74,9 +81,13 @@ class Simulated:
         first, *others = [self.by_plan[each][name] for each in (PLAN_NAMES if plan == "all" else (plan,))]
         return sum(others, start=first)
 
+    def index(self, first: date, last: date) -> slice:
+        """The settlements that were published from one day to another, both included."""
+        return slice(bisect_left(self.days, first.isoformat()), bisect_right(self.days, last.isoformat()))
+
     def between(self, series: Series, first: date, last: date) -> Series:
         """The part of a series that was published from one day to another, both included."""
-        return series[bisect_left(self.days, first.isoformat()) : bisect_right(self.days, last.isoformat())]
+        return series[self.index(first, last)]
 
     def members_on(self, plan: str, day: date) -> float:
         """Members on a day: a monotone curve through the publication days (Fritsch & Carlson 1980); none at the launch.
@@ -183,6 +194,72 @@ def _net_exit(history: Simulated, asked: Question) -> float:
     return (before - after) / 12
 
 
+def _extreme(find: Callable[[Series], float]) -> Callable[[Simulated, Question], float]:
+    """The lowest or highest share of one settlement within some months; settlements without a claim do not count."""
+
+    def measured(history: Simulated, asked: Question) -> float:
+        shares = history.between(history.series(asked.plan, "share_yuan"), *_months(asked.when))
+        billed = shares[shares > 0]
+        return find(billed) if billed.size else math.nan
+
+    return measured
+
+
+def _plans(plan: str) -> list[int]:
+    return [number for number, name in enumerate(PLAN_NAMES) if plan in (name, "all")]
+
+
+def _birth_years(when: str) -> tuple[str, slice]:
+    """A time, and the years of birth after the colon, as in `2019-12:1980..1989`, both included."""
+    time, years = re.fullmatch(r"(.+):(\d{4}\.\.\d{4})", when, re.ASCII).groups()  # type: ignore[union-attr]
+    first, last = (int(year) - FIRST_BIRTH_YEAR for year in years.split(".."))
+    if not 0 <= first <= last:
+        raise ValueError(when)
+    return time, slice(first, last + 1)
+
+
+def _member_share_born(history: Simulated, asked: Question) -> float:
+    """Share of the members of a month's last settlement who were born in these years."""
+    month, years = _birth_years(asked.when)
+    settled = history.index(*_months(month))
+    if history.born is None or settled.start == settled.stop:
+        return math.nan
+    members = history.born.members[settled.stop - 1, _plans(asked.plan)].sum(axis=0)
+    return float(members[years].sum() / members.sum()) if members.any() else math.nan
+
+
+def _recipients_until(history: Simulated, asked: Question, day: str) -> NDArray[np.float64] | None:
+    """Recipients from the launch to a day, by sex and year of birth; None if there were none."""
+    settled = history.index(calendar.LAUNCH, date.fromisoformat(day))
+    if history.born is None:
+        return None
+    recipients = history.born.recipients[settled, _plans(asked.plan)].sum(axis=(0, 1))
+    return recipients if recipients.any() else None
+
+
+def _recipient_share_born(history: Simulated, asked: Question) -> float:
+    """Share of all recipients to a day who were born in these years."""
+    day, years = _birth_years(asked.when)
+    recipients = _recipients_until(history, asked, day)
+    return math.nan if recipients is None else float(recipients[:, years].sum() / recipients.sum())
+
+
+def _recipient_share_male(history: Simulated, asked: Question) -> float:
+    """Share of all recipients to a day who are men."""
+    recipients = _recipients_until(history, asked, asked.when)
+    return math.nan if recipients is None else float(recipients[MALE].sum() / recipients.sum())
+
+
+def _paid_by_platform_from(history: Simulated, asked: Question) -> float:
+    """What the platform pays from a day of debit on, and the claims outstanding at the end, which it pays as well."""
+    day = date.fromisoformat(asked.when)
+    if not history.days or day > calendar.debited(len(history.days) - 1):
+        return math.nan
+    paid = history.series(asked.plan, "platform_yuan")
+    due = [calendar.debited(period) >= day for period in range(len(paid))]
+    return float(paid[due].sum() + history.series(asked.plan, "owed_yuan")[-1])
+
+
 def _at(name: str) -> Callable[[Simulated, Question], float]:
     def measured(history: Simulated, asked: Question) -> float:
         known = _until(history, asked, name)
@@ -205,6 +282,12 @@ MEASURED: dict[str, Callable[[Simulated, Question], float]] = {
     "aid": _sum("aid_yuan"),
     "aid_cumulative": _cumulative("aid_yuan"),
     "member_mean_age": _mean_age,
+    "member_share_born": _member_share_born,
+    "recipient_share_born": _recipient_share_born,
+    "recipient_share_male": _recipient_share_male,
+    "share_lowest": _extreme(lambda shares: float(shares.min())),
+    "share_highest": _extreme(lambda shares: float(shares.max())),
+    "paid_by_platform_from": _paid_by_platform_from,
     "members": _members,
     "net_exit_rate": _net_exit,
     "largest_fall": _largest_fall,

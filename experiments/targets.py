@@ -1,6 +1,6 @@
 """The published record, as targets: what was measured, when, and what the simulation says of the same thing.
 
-Rows come from `experiments/data/targets.csv`. Nothing here is ever an input of the model.
+Rows come from the pool's folder, `model/pools/xiang_hu_bao/targets.csv`. Nothing here is ever an input of the model.
 """
 
 import math
@@ -16,7 +16,7 @@ from experiments.simulated import MEASURED, NOTHING, Simulated
 from model.errors import UserError
 from model.files import suggest
 
-RECORD = Path(__file__).parent / "data" / "targets.csv"
+RECORD = Path(__file__).parents[1] / "model" / "pools" / "xiang_hu_bao" / "targets.csv"
 CONTESTED = RECORD.with_name("targets_contested.csv")
 """The rival history that one article tells."""
 COLUMNS = ("id", "plan", "measure", "when", "value", "unit", "low", "high", "grade", "role", "source", "note")
@@ -122,14 +122,13 @@ def _target(row: dict[str, str], file: Path) -> Target:
     target = Target(**(row | numbers))  # type: ignore[arg-type]
     try:
         MEASURED[target.measure](NOTHING, target)
-    except (ValueError, IndexError, OverflowError):
+    except (ValueError, IndexError, OverflowError, AttributeError):
         raise TargetError(f"{where}: when = {row['when']!r} cannot be read for {row['measure']}") from None
     return target
 
 
-def compare(history: pd.DataFrame, targets: list[Target]) -> pd.DataFrame:
+def compare(simulation: Simulated, targets: list[Target]) -> pd.DataFrame:
     """The record beside a simulation: one row a target, with `simulated` and `inside` (shape: targets)."""
-    simulation = Simulated.of(history)
     rows = []
     for target in targets:
         simulated = MEASURED[target.measure](simulation, target)

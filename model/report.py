@@ -4,7 +4,7 @@ The model writes it and never reads it back.
 """
 
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import mesa
 import numpy as np
@@ -19,6 +19,15 @@ from model.scenario import Scenario
 
 PLANS = len(PLAN_NAMES)
 SEXES = ("female", "male")
+
+
+class BornIn(NamedTuple):
+    """Who was in the pool and who was paid, by year of birth from 1900 on."""
+
+    members: NDArray[np.int64]
+    """Rows, shape (periods, plans, 120)."""
+    recipients: NDArray[np.float64]
+    """People, by sex, too; shape (periods, plans, 2, 120)."""
 
 
 class Report:
@@ -75,6 +84,13 @@ class Report:
         """One row per period and plan; columns: period, date, plan, and every measure."""
         return pd.DataFrame(self.index() | self.columns())
 
+    def born_in(self) -> BornIn:
+        """Members and recipients by year of birth, as arrays; of a run that has settled at least once."""
+        members = np.array([period.in_force.members.sum(axis=1) for period in self._settled])
+        shape = self.periods, PLANS, len(SEXES), BIRTH_YEARS
+        granted = [period.decided.people[:, :, GRANTED].sum(axis=1) for period in self._settled]
+        return BornIn(members, np.array(granted).reshape(shape))
+
     def by_birth_year(self) -> pd.DataFrame:
         """Members and recipients by sex and year of birth: a row for each that has any.
 
@@ -82,8 +98,7 @@ class Report:
         """
         shape = self.periods, PLANS, len(SEXES), BIRTH_YEARS
         rows = np.array([period.in_force.members for period in self._settled]).reshape(shape)
-        granted = (period.decided.people[:, :, GRANTED].sum(axis=1) for period in self._settled)
-        recipients = np.array(list(granted)).reshape(shape)
+        recipients = self.born_in().recipients if self.periods else np.empty(shape)
         cells = period, plan, sex, year = np.nonzero((rows > 0) | (recipients > 0))
         return pd.DataFrame(
             {

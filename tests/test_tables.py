@@ -10,6 +10,7 @@ from rich.console import Console
 from experiments import targets
 from experiments.console import PlainTable
 from experiments.reproduce import cell, record_table, year_table
+from experiments.simulated import Simulated
 
 
 def printed(table: PlainTable, width: int) -> str:
@@ -20,7 +21,7 @@ def printed(table: PlainTable, width: int) -> str:
 
 @pytest.mark.parametrize("width", [60, 80, 100, 122, 140])
 def test_the_headline_table_can_be_read_at_any_width(small_history, width):
-    compared = targets.compare(small_history, targets.load())
+    compared = targets.compare(Simulated.of(small_history), targets.load())
     table = record_table(compared)
     out = printed(PlainTable("The record", table), width)
     assert max(map(len, out.splitlines())) <= width

@@ -1,15 +1,21 @@
 """The record, read off a history that can be checked by hand."""
 
+import math
+from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from agents.population import PLAN_NAMES
 from experiments import targets
-from experiments.simulated import MEASURED
+from experiments.simulated import MEASURED, Simulated
 from experiments.targets import Target, TargetError
 from model import calendar
+from model.model import MutualAidModel
+from model.report import BornIn
+from model.scenario import Scenario
 
 
 @pytest.fixture
@@ -27,21 +33,27 @@ def history() -> pd.DataFrame:
                     "members": 1_000_000 * period * here,
                     "recipients": 10.0 * here,
                     "aid_yuan": 1e6 * here,
+                    "platform_yuan": 1e5 * here,
+                    "owed_yuan": 7e5 * here,
+                    "collected_yuan": 1e6 * here,
+                    "taken_over": 0,
                     "member_mean_age": 30.0 if here else float("nan"),
                 }
             )
     return pd.DataFrame(rows)
 
 
-def read(history, measure, when, plan="general") -> float:
+def read(history, measure, when, plan="general", born=None) -> float:
     target = Target("x", plan, measure, when, 1, "", 0, 2, "A", "fit", "", "")
-    return float(targets.compare(history, [target])["simulated"].iloc[0])
+    return float(targets.compare(Simulated.of(history, born), [target])["simulated"].iloc[0])
 
 
 def test_every_row_of_the_record_is_read(history):
     rows = targets.load()
-    assert len(rows) == 51
-    assert targets.compare(history, rows)["simulated"].notna().sum() >= 50  # nobody in the seniors' plan here
+    assert len(rows) == 77
+    read = targets.compare(Simulated.of(history), rows).set_index("id")["simulated"]
+    born = [row.id for row in rows if "born" in row.measure or "male" in row.measure]
+    assert set(read.index[read.isna()]) == {"seniors_settlement_first", *born}  # nobody in the seniors' plan here
     assert [row.id for row in rows[:6]] == list(targets.HEADLINES)
 
 
@@ -66,6 +78,49 @@ def test_each_measure_by_hand(history):
     assert read(history, "share", "2018-first") == calendar.period_of(
         calendar.published(calendar.parse_label("2018-11-P2"))
     )
+
+
+def test_extreme_shares_by_hand(history):
+    assert read(history, "share_lowest", "2020-02..2020-04") == calendar.parse_label("2020-02-P1")
+    assert read(history, "share_highest", "2020-02..2020-04") == calendar.parse_label("2020-04-P2")
+    history.loc[history["date"] == "2020-03-07", "share_yuan"] = 0.0  # a settlement without claims is no low share
+    assert read(history, "share_lowest", "2020-02..2020-04") == calendar.parse_label("2020-02-P1")
+    assert math.isnan(read(history, "share_highest", "2018-01..2018-02"))
+
+
+def test_what_the_platform_pays_from_a_day_on_by_hand(history):
+    # Debited on 28 December, 14 and 28 January; published a week before each.
+    assert read(history, "paid_by_platform_from", "2021-12-28") == 3 * 1e5 + 7e5
+    assert read(history, "paid_by_platform_from", "2022-01-20") == 1e5 + 7e5
+    assert math.isnan(read(history, "paid_by_platform_from", "2022-02-01"))
+
+
+def test_years_of_birth_by_hand(history):
+    members = np.zeros((calendar.PERIODS, 3, 120), dtype=np.int64)
+    members[:, 0, 80:90], members[:, 0, 90], members[:, 1, 50] = 2, 30, 50
+    members[0] = 1
+    recipients = np.zeros((calendar.PERIODS, 3, 2, 120))
+    recipients[:, 0, 1, 80], recipients[:, 0, 0, 70], recipients[:, 1, 0, 50] = 3.0, 1.0, 4.0
+    born = BornIn(members, recipients)
+    assert read(history, "member_share_born", "2018-12:1980..1989", born=born) == 20 / 50
+    assert read(history, "member_share_born", "2018-12:1990..1990", born=born) == 30 / 50
+    assert read(history, "member_share_born", "2018-12:1980..1989", "all", born) == 20 / 100
+    assert read(history, "member_share_born", "2018-10:1980..1989", born=born) == 10 / 120
+    assert read(history, "recipient_share_born", "2019-11-27:1970..1979", born=born) == 1 / 4
+    assert read(history, "recipient_share_born", "2019-11-27:1980..1999", "all", born) == 3 / 8
+    assert read(history, "recipient_share_male", "2022-01-21", born=born) == 3 / 4
+    assert math.isnan(read(history, "member_share_born", "2018-09:1980..1989", born=born))
+    assert math.isnan(read(history, "member_share_born", "2018-12:1980..1989"))
+
+
+def test_a_simulation_knows_who_was_born_when():
+    report = MutualAidModel(Scenario(scale=100_000, periods=40)).simulate()
+    asked = Target("x", "general", "member_share_born", "2019-12:1900..2019", 1, "", 0, 2, "A", "fit", "", "")
+    measured = {"member_share_born": 1.0, "recipient_share_born": 1.0, "recipient_share_male": 0.5}
+    for measure, expected in measured.items():
+        when = asked.when if measure == "member_share_born" else "2020-01-21" + ":1900..2019" * ("born" in measure)
+        found = MEASURED[measure](Simulated.of_report(report), replace(asked, measure=measure, when=when))
+        assert found == pytest.approx(expected, abs=0.2 if "male" in measure else 1e-12)
 
 
 def test_members_between_two_publications_lie_on_a_monotone_curve_through_them(history):
@@ -94,6 +149,7 @@ def test_a_figure_on_the_edge_of_its_band_is_inside():
     [
         ("measure", "mood", "measure = 'mood'; allowed: annual_share"),
         ("plan", "golden", "plan = 'golden'; allowed: general, seniors, chronic, all"),
+        ("measure", "member_share_born", "when = '2020' cannot be read for member_share_born"),
         ("when", "soon", "when = 'soon' cannot be read for annual_share"),
         ("value", "many", "value = 'many' is not a number"),
     ],

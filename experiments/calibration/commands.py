@@ -81,7 +81,8 @@ def calibrate(
         Path | None, typer.Option("--priors", metavar="FILE", help="Priors, as experiments/data/priors.toml.")
     ] = None,
     targets_file: Annotated[
-        Path | None, typer.Option("--targets", metavar="FILE", help="The record, as experiments/data/targets.csv.")
+        Path | None,
+        typer.Option("--targets", metavar="FILE", help="The record; as the one that ships."),
     ] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", metavar="NAME", help="Fit only these; may be repeated.")

@@ -61,22 +61,22 @@ def test_calibrate_refuses_a_bad_record_with_one_line(tmp_path, monkeypatch, cap
     ("command", "message"),
     [
         (
-            "calibrate --targets {data}/targets_contested.csv",
+            "calibrate --targets {pool}/targets_contested.csv",
             "has no row to fit; allowed: at least one with role = 'fit'",
         ),
         ("calibrate --recover 30 --wave-runs 20", "recover = 30 is not allowed: at most wave-runs = 20"),
         ("calibrate --row general_share_2018", "target = 'general_share_2018' is unknown"),
         ("calibrate --parameter saliense", "parameter = 'saliense' has no prior; did you mean 'salience'"),
-        ("calibrate --priors {data}/targets.csv", "priors = '"),
+        ("calibrate --priors {pool}/targets.csv", "priors = '"),
         (
             "validate --scenario no_selection",
             "scenario = 'no_selection' fixes premium_risk_correlation, blue_share, information, as",
         ),
-        ("validate --parameter-sets {data}/targets.csv", "column '"),
+        ("validate --parameter-sets {pool}/targets.csv", "column '"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_one_line(tmp_path, monkeypatch, capsys, command, message):
-    asked = command.format(data=priors.PRIORS.parent).split()
+    asked = command.format(pool=targets.RECORD.parent).split()
     monkeypatch.setattr(sys, "argv", ["mutualaid", *asked, "--out", str(tmp_path / "out")])
     assert message in refused(capsys)
     assert not (tmp_path / "out").exists()
