@@ -131,7 +131,7 @@ class PlatformRules:
     review_growth: float
     """Most by which that capacity grows or shrinks, share per period."""
     review_clearing: float
-    """Periods in which it means to clear the queue."""
+    """Periods over which a backlog of claims is spread."""
     price_memory: float
     """Weight of the last bill in the expected price."""
     habituation: float
@@ -165,17 +165,32 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         """The last few shares, smoothed as the expected price is, yuan per settlement."""
         self.has_billed = [False] * plans
 
-    def reviews(self, slowed: float) -> float:
-        """Whole claims that it decides in this period, when a share `slowed` of its capacity can work."""
-        return math.floor(self.capacity * slowed)
+    def planned_reviews(self, due: float, backlog: float) -> float:
+        """Claims that it means to decide: those due in this period, and a part of the backlog, one claim at least."""
+        return due + min(backlog, max(1.0, backlog / self.rules.review_clearing))
 
-    def hire(self, filed: float, waiting: float) -> None:
-        """Move capacity towards what the claims filed and the queue call for, by a limited rate a period."""
+    def reviews(self, due: float, backlog: float, slowed: float) -> float:
+        """Claims that it decides in this period: what it planned, as far as its capacity for whole claims allows.
+
+        Args:
+            due: claims whose least time for a review ended in this period.
+            backlog: claims that were due before and still wait.
+            slowed: share of its capacity that can work.
+        """
+        return min(self.planned_reviews(due, backlog), float(math.floor(self.capacity * slowed)))
+
+    def hire(self, due: float, backlog: float, most: float = math.inf) -> None:
+        """Move capacity towards what this period's claims and backlog called for.
+
+        Args:
+            due: as in `reviews`.
+            backlog: as in `reviews`.
+            most: claims a period that its reviewers can decide at most, however many claims wait.
+        """
         rules = self.rules
-        wanted = filed + waiting / rules.review_clearing
-        most = self.capacity * (1 + rules.review_growth)
+        grown = min(self.capacity * (1 + rules.review_growth), most)
         least = max(self.capacity / (1 + rules.review_growth), rules.review_start)
-        self.capacity = float(min(max(wanted, least), most))
+        self.capacity = float(min(max(self.planned_reviews(due, backlog), least), grown))
 
     def begin_settlement(self, year: int) -> None:
         """Start the totals of a year anew with the first settlement that is published in it."""

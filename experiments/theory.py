@@ -32,7 +32,7 @@ from agents.population import (
 from model import calendar
 from model.health import health_of
 from model.model import MutualAidModel
-from model.scenario import Scenario
+from model.scenario import NO_LIMIT, Scenario
 from model.synthesis import LAUNCH_MONTH
 
 CASES = Path(__file__).parent / "data" / "verification_cases.json"
@@ -69,6 +69,8 @@ def stripped(**changes: Any) -> Scenario:
         rival_closure_impact=0.0,
         refusal_impact=0.0,
         salience=0.0,
+        level_salience=0.0,
+        contagion=0.0,
         news_attention=0.0,
         price_memory=1.0,
         fee_rate=0.0,
@@ -83,6 +85,7 @@ def stripped(**changes: Any) -> Scenario:
         lag_months=0.0,
         terms_refusal=0.0,
         review_start=1e12,
+        review_limit=NO_LIMIT,
         review_periods=0,
         insurer_loading=1e6,
         closing=False,

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,16 @@ from model import calendar
 from model.events import GATE_DROPPED
 from model.plans import Plan
 from model.scenario import Scenario
+from model.trust import Mood
+
+
+class Bills(NamedTuple):
+    """Bills of each plan, yuan per settlement."""
+
+    recent: Sequence[float]
+    """The last few shares, smoothed."""
+    rise: Sequence[float]
+    """By how much they exceed what members are used to pay."""
 
 
 @cache
@@ -40,8 +51,8 @@ def increase(
     plans: Sequence[Plan],
     period: int,
     member_share: float,
-    bad_news: float,
-    bill_rise: Sequence[float],
+    mood: Mood,
+    bills: Bills,
 ) -> NDArray[np.float64]:
     """By how much the public clock of each place moves on in a period, shape (8,).
 
@@ -50,8 +61,8 @@ def increase(
         plans: the plans, of which all but the first open a door.
         period: the period.
         member_share: members per potential member.
-        bad_news: what is talked about against the platform.
-        bill_rise: by how much recent bills exceed the usual one in each plan, yuan per settlement.
+        mood: what people talk about: bad news, and members who left.
+        bills: what the members of each plan pay.
     """
     length = calendar.days_in(period) / calendar.DAYS_PER_PERIOD
     again = scenario.reconsideration * length
@@ -59,11 +70,12 @@ def increase(
     launch = scenario.launch_advertising * campaign(calendar.LAUNCH, scenario.launch_weeks, period)
     doors = (GATE_DROPPED, *(plan.opens for plan in plans[1:]))
     rush = sum(campaign(day, scenario.door_weeks, period) for day in doors)
-    looks = scenario.habit + scenario.news_attention * bad_news
+    looks = scenario.habit + scenario.news_attention * mood.bad_news + scenario.contagion * mood.leaving
     moves = dict.fromkeys(range(len(PLACES)), 0.0)
     moves[UNAWARE] = launch + (scenario.advertising + told) * length
     moves[AWARE] = again
     moves[BARRED] = again + scenario.door_rush * rush
     moves[LEFT] = scenario.return_rate * length
-    moves |= {GENERAL + plan: looks + scenario.salience * rise for plan, rise in enumerate(bill_rise)}
+    for plan, (recent, rise) in enumerate(zip(bills.recent, bills.rise, strict=True)):
+        moves[GENERAL + plan] = looks + scenario.level_salience * recent + scenario.salience * rise
     return np.array(list(moves.values()))

@@ -437,6 +437,12 @@ class Claims:
             )
         return np.asarray(self.totals[period].sum(axis=(1, 2)))
 
+    def awaiting(self, filed_by: int) -> tuple[float, float]:
+        """Claims filed in this period, and those filed before it, that wait for a decision."""
+        if filed_by < 0:
+            return 0.0, 0.0
+        return float(self.totals[filed_by].sum()), float(self.totals[self._oldest : filed_by].sum())
+
     def review(self, capacity: float, filed_by: int) -> Decided:
         """Decide claims in the order of filing, as many as capacity allows, of those filed by this period."""
         people, ages, totals = np.zeros(self.people.shape[1:]), np.zeros(self._blocks), np.zeros(self._blocks)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from model import calendar
+from model.scenario import NO_LIMIT
 
 if TYPE_CHECKING:
     from model.scenario import Scenario
@@ -26,10 +27,13 @@ class Event(NamedTuple):
 COVID = (date(2020, 2, 1), date(2020, 4, 30))
 CLOSING_ANNOUNCED = date(2021, 12, 28)
 GATE_DROPPED = date(2019, 3, 22)
+REVIEWS_EXTENDED = date(2019, 9, 8)
+"""Recipients step from about 620 to 1,820 a settlement after the first of September 2019 (the record's counts)."""
 EVENTS = (
     Event(date(2018, 11, 27), "regulator", "findings on terms, sales and disclosure; no longer insurance"),
     Event(GATE_DROPPED, "rule", "credit gate dropped"),
     Event(date(2019, 5, 8), "rule", "seniors' plan opens"),
+    Event(REVIEWS_EXTENDED, "rule", "more claims are reviewed"),
     Event(date(2020, 2, 1), "covid", "fewer diagnoses, field checks stopped, until the end of April"),
     Event(date(2020, 5, 13), "rule", "chronic plan opens"),
     Event(date(2020, 9, 7), "regulator", "paper names the platform as unlicensed"),
@@ -53,7 +57,11 @@ def events_in(period: int) -> tuple[Event, ...]:
 def events_of(scenario: "Scenario") -> list[Event]:
     """The events that happen in a scenario, in order: up to its end, and without what it leaves out."""
     end = calendar.published(scenario.periods - 1)
-    left_out = {GATE_DROPPED: not scenario.credit_gate, CLOSING_ANNOUNCED: not scenario.closing}
+    left_out = {
+        GATE_DROPPED: not scenario.credit_gate,
+        REVIEWS_EXTENDED: scenario.review_limit == NO_LIMIT,
+        CLOSING_ANNOUNCED: not scenario.closing,
+    }
     return [event for event in EVENTS if event.day <= end and not left_out.get(event.day, False)]
 
 

@@ -3,6 +3,7 @@
 A Mesa model like any other: `step`, `DataCollector`, `mesa.batch_run` and `SolaraViz` work on it unchanged.
 """
 
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from agents.cohorts import LIFELONG, Ages, InForce, empty_cohorts, end_waits, in_force
 from agents.context import Context
-from agents.counts import empty_counts
+from agents.counts import LEFT_PLAN, empty_counts
 from agents.crowd.driver import Crowd, Illness, count_everybody
 from agents.influence import NONE, Influence, Rule
 from agents.insurer import Insurer
@@ -24,9 +25,10 @@ from agents.population import GENERAL, PLACE_MASK, PLACES, PLAN_NAMES, Populatio
 from agents.regulator import Regulator
 from agents.sharing import SharingRule
 from model import attention, calendar, claims, memory
+from model.attention import Bills
 from model.behaviour import behaviour_of
 from model.cover import Benefits
-from model.events import CLOSING_ANNOUNCED, GATE_DROPPED, events_in, in_covid
+from model.events import CLOSING_ANNOUNCED, GATE_DROPPED, REVIEWS_EXTENDED, events_in, in_covid
 from model.health import Health, health_of
 from model.ledger import PATIENTS, PLATFORM, Ledger
 from model.measures import Settled
@@ -131,7 +133,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             expected=chosen.expected_claims,
         )
         # What everybody sees.
-        self.mood = Mood(trust=1.0, bad_news=0.0)
+        self.mood = Mood(trust=1.0, bad_news=0.0, leaving=0.0)
         self.closing = False
         """Whether the closing of the pool was announced."""
         self.readings = np.zeros(len(PLACES))
@@ -169,7 +171,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         ill = self.apply_health_events(context, counts)
         reviewed = self.review_claims(ill)
         settlements = self.settle(reviewed)
-        self.mood = self.hear_news(reviewed)
+        self.mood = self.hear_news(counts, reviewed)
         taken_over = self.close(context)
         self.record(counts, reviewed, settlements, taken_over)
         self.period += 1
@@ -202,8 +204,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             self.plans,
             self.period,
             members / self._potential,
-            self.mood.bad_news,
-            self.platform.bill_rise,
+            self.mood,
+            Bills(self.platform.recent_bill, self.platform.bill_rise),
         )
         self.context = self._context()
         self.occupied |= self.context.open
@@ -249,11 +251,12 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         covid = in_covid(period)
         filed = self.claims.file(period, scenario.covid_filing if covid else 0.0)
         slowed = scenario.covid_review if covid else 1.0
-        decided = self.claims.review(self.platform.reviews(slowed), period - scenario.review_periods)
-        outstanding = self.claims.outstanding(period)
+        due, backlog = self.claims.awaiting(period - scenario.review_periods)
+        decided = self.claims.review(self.platform.reviews(due, backlog, slowed), period - scenario.review_periods)
         if slowed == 1.0:
-            self.platform.hire(float(filed.sum()), float(outstanding.waiting.sum()))
-        return Reviewed(filed, decided, outstanding)
+            limited = calendar.published(period) < REVIEWS_EXTENDED
+            self.platform.hire(due, backlog, scenario.review_limit if limited else math.inf)
+        return Reviewed(filed, decided, self.claims.outstanding(period))
 
     @phase("settle and publish")
     def settle(self, reviewed: Reviewed) -> list[PlanSettlement]:
@@ -286,14 +289,16 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         return settlements
 
     @phase("news and trust")
-    def hear_news(self, reviewed: Reviewed) -> Mood:
-        """Events and refusals move trust; bad news makes members look."""
+    def hear_news(self, counts: NDArray[np.int64], reviewed: Reviewed) -> Mood:
+        """Events and refusals move trust; bad news, and others who left, make members look."""
         events = events_in(self.period)
         criticism = self.regulator.speak([event.what for event in events if event.kind == "regulator"])
         self.closing |= self.regulator.orders_closing(event.kind for event in events)
         decided = float(reviewed.decided.by_class.sum())
         refused = float(reviewed.decided.by_class[:, :, claims.REFUSED].sum()) / decided if decided else 0.0
-        return after_news(self.mood, self.scenario, self.period, events, criticism, refused)
+        stayed, left = int(self.in_force.number.sum()), int(counts[:, LEFT_PLAN].sum())
+        leavers = left / (stayed + left) if left else 0.0
+        return after_news(self.mood, self.scenario, self.period, events, criticism, refused, leavers)
 
     @phase("close")
     def close(self, context: Context) -> NDArray[np.int64]:

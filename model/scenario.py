@@ -20,6 +20,8 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 LONGEST_CHAIN = 20
 """Scenarios that build on one another by `base`."""
 DEFAULT_SEED = 1
+NO_LIMIT = 1e12
+"""More claims than there are people."""
 
 
 class ScenarioError(UserError):
@@ -78,6 +80,16 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         ),
     ] = -0.00635
     adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2, "fitted")] = 1.444
+    adoption_age_slope: Annotated[
+        float,
+        Par(
+            "how much less readily people hear for every ten years of age (ln)",
+            "1",
+            -1,
+            3,
+            "the first members were younger than those who came in 2019 (the record); size fitted",
+        ),
+    ] = 0.0
     attention_sd: Annotated[
         float, Par("spread of how readily members notice a bill (sd of ln)", "1", 0, 2, "fitted")
     ] = 0.548
@@ -106,6 +118,34 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             raises="chronic.members",
         ),
     ] = 0.0514
+
+    # Who could join, by age
+    uptake_children: Annotated[
+        float,
+        Par(
+            "children whom a parent could enrol, relative to people around thirty",
+            "relative chance",
+            0,
+            1,
+            "12 % of the first members had enrolled children (the record); size fitted",
+            lowers="member_mean_age",
+        ),
+    ] = 0.02
+    uptake_from: Annotated[
+        float,
+        Par("age from which people are as likely to be potential members as at thirty", "years", 17, 30, "fitted"),
+    ] = 24.0
+    uptake_until: Annotated[
+        float, Par("age up to which they are", "years", 30, 50, "fitted", raises="member_mean_age")
+    ] = 34.0
+    uptake_halving: Annotated[
+        float,
+        Par("years of age in which that halves from then on", "years", 0.5, 40, "fitted", raises="member_mean_age"),
+    ] = 3.5
+    uptake_old: Annotated[
+        float,
+        Par("what remains of it at old age", "relative chance", 0, 1, "fitted", raises="member_mean_age"),
+    ] = 0.13
 
     # Health
     incidence_multiplier: Annotated[float, Par("all illness risks times this", "1", 0, 10, raises="claims_filed")] = 1.0
@@ -268,6 +308,26 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             raises="noticed",
         ),
     ] = 0.09071
+    level_salience: Annotated[
+        float,
+        Par(
+            "extra attention per yuan of recent bills, however long they have been so",
+            "per yuan",
+            0,
+            100,
+            raises="noticed",
+        ),
+    ] = 0.0
+    contagion: Annotated[
+        float,
+        Par(
+            "extra attention per share of members who left lately: members hear from those who left",
+            "per share per period",
+            0,
+            100,
+            raises="noticed",
+        ),
+    ] = 0.0
     news_attention: Annotated[
         float, Par("extra attention per unit of bad news", "per unit", 0, 100, "fitted", raises="noticed")
     ] = 5.427
@@ -392,6 +452,17 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             lowers="claims_waiting",
         ),
     ] = 1.092
+    review_limit: Annotated[
+        float,
+        Par(
+            "claims it can review at most until it extends its reviews in September 2019",
+            "claims per period",
+            1,
+            NO_LIMIT,
+            "a step in the counts of recipients; size fitted",
+            lowers="claims_waiting",
+        ),
+    ] = NO_LIMIT
     review_growth: Annotated[
         float,
         Par(
@@ -406,7 +477,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     review_clearing: Annotated[
         float,
         Par(
-            "periods in which the platform means to clear the queue",
+            "periods over which the platform spreads a backlog of claims",
             "half-months",
             0.5,
             100,

@@ -5,7 +5,7 @@ person changes nobody else.
 """
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,50 +50,99 @@ CENSUS_MONTH = 12 * (2020 - 1900) + 10
 LAUNCH_MONTH = calendar.half_month(0) // 2
 OLDEST_MONTHS = 12 * 100
 
-APP_USE = (
-    (0, 0.02),
-    (6, 0.02),
-    (16, 0.05),
-    (20, 0.51),
-    (25, 1.0),
-    (34, 1.0),
-    (39, 0.29),
-    (45, 0.18),
-    (55, 0.14),
-    (62, 0.15),
-    (70, 0.07),
-    (80, 0.01),
-    (100, 0.0),
-)
-"""Relative chance, by age at the launch, that someone uses the app and could hear of the plans: assumed, so that
-members come out as young as reported (half born in the 1980s, a third in the 1990s, mean age 34.4)."""
+ADULT, OLDEST_JOINER = 18, 71
+"""Ages in years: children are enrolled by a parent; nobody of this age or older can ever join a plan."""
+PARENTS_AGE = 30
+"""Years between a parent and a child: assumed."""
+TYPICAL_AGE = 30
+"""Years: the age at which people hear as readily as `adoption_sd` says."""
 
 
-def age_weights() -> NDArray[np.float64]:
+class Uptake(NamedTuple):
+    """How likely people are, by age at the launch, to use the app and to be potential members."""
+
+    children: float
+    full_from: float
+    full_until: float
+    halving: float
+    old: float
+
+
+def uptake_of(scenario: Scenario) -> Uptake:
+    """The uptake of a scenario."""
+    return Uptake(
+        scenario.uptake_children,
+        scenario.uptake_from,
+        scenario.uptake_until,
+        scenario.uptake_halving,
+        scenario.uptake_old,
+    )
+
+
+def relative_uptake(uptake: Uptake, years: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Chance to be a potential member, relative to people around thirty, at these ages; same shape.
+
+    Children: a constant. Then a line up to 1, a plateau, and a fall by half every so many years to what remains.
+    """
+    rising = np.interp(years, [ADULT - 2, uptake.full_from], [uptake.children, 1.0])
+    after = np.maximum(0.0, years - uptake.full_until)
+    falling = uptake.old + (1 - uptake.old) * 0.5 ** (after / uptake.halving)
+    return np.where(years < OLDEST_JOINER, np.minimum(rising, falling), 0.0)
+
+
+def age_weights(uptake: Uptake) -> NDArray[np.float64]:
     """Weight of each sex and age in months at the launch, shape (2, 1200), sum 1."""
     months = np.arange(OLDEST_MONTHS)
     years = (months + CENSUS_MONTH - LAUNCH_MONTH) // 12
     census = table("population_2020.csv", "population")[:, np.minimum(years, AGES - 1)]
-    ages, use = zip(*APP_USE, strict=True)
-    weights = census * np.interp(months / 12, ages, use)
+    weights = census * relative_uptake(uptake, months / 12)
     return np.asarray(weights / weights.sum())
 
 
 def alias_table(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Walker's table: draws from a discrete distribution with one look-up (Vose 1991)."""
-    size = weights.size
-    keep = weights / weights.sum() * size
-    other = np.arange(size)
-    small = [i for i in range(size) if keep[i] < 1]
-    large = [i for i in range(size) if keep[i] >= 1]
-    while small and large:
-        low, high = small.pop(), large[-1]
-        other[low] = high
-        keep[high] -= 1 - keep[low]
-        if keep[high] < 1:
-            small.append(large.pop())
-    keep[small + large] = 1
+    keep, other = weights / weights.sum() * weights.size, np.arange(weights.size)
+    _fill_alias_table(keep, other, np.empty(weights.size, dtype=np.int64), np.empty(weights.size, dtype=np.int64))
     return keep, other
+
+
+@compiled
+def _fill_alias_table(keep: np.ndarray, other: np.ndarray, small: np.ndarray, large: np.ndarray) -> None:
+    """Let the largest cells fill up the small ones; `small` and `large` are room for the cells of either kind."""
+    smaller, larger = 0, 0
+    for cell in range(keep.size):
+        if keep[cell] < 1.0:
+            small[smaller] = cell
+            smaller += 1
+        else:
+            large[larger] = cell
+            larger += 1
+    while smaller > 0 and larger > 0:
+        smaller -= 1
+        low, high = small[smaller], large[larger - 1]
+        other[low] = high
+        keep[high] -= 1.0 - keep[low]
+        if keep[high] < 1.0:
+            larger -= 1
+            small[smaller] = high
+            smaller += 1
+    for k in range(smaller):
+        keep[small[k]] = 1.0
+    for k in range(larger):
+        keep[large[k]] = 1.0
+
+
+def hears_as_at(months: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The age in years at which someone of this age hears of things: a child hears through a parent; same shape."""
+    years = months / 12
+    return np.where(years < ADULT, years + PARENTS_AGE, years)
+
+
+@lru_cache(maxsize=8)
+def adoption_by_age(slope: float) -> NDArray[np.int16]:
+    """What age adds to how readily people hear, as ln in 1/2048, by age in months, shape (1200,)."""
+    decades = (hears_as_at(np.arange(OLDEST_MONTHS)) - TYPICAL_AGE) / 10
+    return _fixed(np.round(np.clip(-slope * decades, -7, 7) * LOG_UNIT).astype(np.int16))
 
 
 def chronic_prevalence(at_forty: float) -> NDArray[np.float64]:
@@ -159,17 +208,19 @@ class Recipe(NamedTuple):
     adoption: NDArray[np.int16]
     attention: NDArray[np.int16]
     """ln of the rates at each quantile, in 1/2048."""
+    adoption_by_age: NDArray[np.int16]
+    """What age in months adds to the first of them, shape (1200,)."""
 
 
-@cache
-def _who() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The alias table over sex and age in months: the same in all scenarios."""
-    return alias_table(age_weights().ravel())
+@lru_cache(maxsize=8)
+def _who(uptake: Uptake) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The alias table over sex and age in months."""
+    return alias_table(age_weights(uptake).ravel())
 
 
 def recipe(scenario: Scenario) -> Recipe:
     """The recipe of a scenario."""
-    keep, other = _who()
+    keep, other = _who(uptake_of(scenario))
     return Recipe(
         scenario.seed,
         keep,
@@ -183,6 +234,7 @@ def recipe(scenario: Scenario) -> Recipe:
         scenario.premium_risk_correlation,
         log_levels(scenario.adoption_sd),
         log_levels(scenario.attention_sd, never=scenario.inert_share),
+        adoption_by_age(scenario.adoption_age_slope),
     )
 
 
@@ -213,7 +265,8 @@ def _make_person(columns: Columns, row: int, recipe: Recipe) -> None:
     shared = recipe.premium_risk_correlation
     z = shared * recipe.normal[quantile] + np.sqrt(1.0 - shared * shared) * recipe.normal[_quantile(word, 1)]
     columns.premium[row] = _log_level(recipe.premium_median + recipe.premium_sd * z)
-    columns.adoption[row] = recipe.adoption[_quantile(word, 2)]
+    adoption = np.int64(recipe.adoption[_quantile(word, 2)]) + recipe.adoption_by_age[months]
+    columns.adoption[row] = max(NO_RATE + 1, min(-NO_RATE - 1, adoption))
     columns.attention[row] = recipe.attention[_quantile(word, 3)]
 
     columns.status[row] = UNAWARE

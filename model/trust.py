@@ -16,10 +16,18 @@ class Mood(NamedTuple):
     """Between 0 and 1; multiplies what cover is worth to them."""
     bad_news: float
     """What is talked about: trust lost by events, fading with the talk."""
+    leaving: float
+    """Members who left lately, share of members per period: a mean that forgets as fast as the talk fades."""
 
 
 def after_news(
-    mood: Mood, scenario: Scenario, period: int, events: Sequence[Event], criticism: float, refused_share: float
+    mood: Mood,
+    scenario: Scenario,
+    period: int,
+    events: Sequence[Event],
+    criticism: float,
+    refused_share: float,
+    left_share: float,
 ) -> Mood:
     """The mood after the news of a period.
 
@@ -30,6 +38,7 @@ def after_news(
         events: what happened in it.
         criticism: share of trust that the regulator's statements cost.
         refused_share: share of the claims decided that were refused; makes no news, and costs trust.
+        left_share: share of the members who left in this period.
     """
     lost = criticism
     lost += scenario.scandal_impact * sum(event.kind == "scandal" for event in events)
@@ -38,4 +47,5 @@ def after_news(
     bad_news = mood.bad_news * talk + lost
     lost += scenario.refusal_impact * refused_share
     trust = mood.trust + (scenario.trust_recovery * (1 - mood.trust) - mood.trust * min(lost, 1.0))
-    return Mood(trust, bad_news)
+    leaving = mood.leaving + (1 - talk) * (left_share - mood.leaving)
+    return Mood(trust, bad_news, leaving)

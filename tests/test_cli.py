@@ -48,7 +48,7 @@ def test_reproduce_prints_the_record_and_writes_its_files(tmp_path):
         assert words in done.stdout
     lines = [line for line in done.stdout.splitlines() if "_" in line and "│" in line]
     assert "general_share_2019" in lines[0]  # headline rows first
-    assert len(lines) == 51
+    assert len(lines) == 77
     out = tmp_path / "results"
     assert sorted(file.name for file in out.iterdir()) == ["history.csv", "history.png", "run.json", "targets.csv"]
     history = pd.read_csv(out / "history.csv")

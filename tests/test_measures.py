@@ -303,7 +303,11 @@ class Recomputed:
                 for cell, people in before[block].items():
                     self.claims[later][cell] += (people - self.claims[block][cell]) * (cell[0] == sex)
         filed = [sum(people for block, people in self.open_claims({period}) if block[1] == plan) for plan in range(3)]
-        left = math.floor(self.capacity * (scenario.covid_review if covid else 1.0))
+        first = period - scenario.review_periods
+        backlog = sum(people for _, people in self.open_claims(range(first)))
+        planned = sum(people for _, people in self.open_claims({first}))
+        planned += min(backlog, max(1.0, backlog / scenario.review_clearing))
+        left = min(planned, math.floor(self.capacity * (scenario.covid_review if covid else 1.0)))
         decided = []
         for due in range(period - scenario.review_periods + 1):
             size = sum(people for _, people in self.open_claims({due}))
@@ -312,10 +316,12 @@ class Recomputed:
             left = max(0.0, left - size)
         waiting = self.open_claims(range(period + 1))
         if not covid:
-            wanted = sum(filed) + sum(people for _, people in waiting) / scenario.review_clearing
             growth = 1 + scenario.review_growth
             least = max(self.capacity / growth, scenario.review_start)
-            self.capacity = min(max(wanted, least), self.capacity * growth)
+            most = self.capacity * growth
+            if day < date(2019, 9, 8):
+                most = min(most, scenario.review_limit)
+            self.capacity = min(max(planned, least), most)
         # A list of (plan, benefit, refused, people, years).
         self.decided = [(*block[1:], people, years) for block, _, people, years in decided]
         for number, plan in enumerate(PLANS):

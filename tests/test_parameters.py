@@ -22,6 +22,11 @@ STEP = 1.5
 FAR = {
     "scale": 30_000,
     "accident_share": 0.5,
+    "uptake_children": 0.5,
+    "adoption_age_slope": 0.5,
+    "level_salience": 0.02,
+    "contagion": 3.0,
+    "review_limit": 300.0,
     "premium_risk_correlation": 0.5,
     "information": 0.5,
     "entry_knowledge": 0.0,

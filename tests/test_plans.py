@@ -19,6 +19,7 @@ def test_what_happened_and_when():
         ("2018-11-27", "regulator"),
         ("2019-03-22", "rule"),
         ("2019-05-08", "rule"),
+        ("2019-09-08", "rule"),
         ("2020-02-01", "covid"),
         ("2020-05-13", "rule"),
         ("2020-09-07", "regulator"),

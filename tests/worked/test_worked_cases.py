@@ -52,6 +52,7 @@ def observed(model: Any) -> dict[str, Any]:
     return seen | {
         "trust": model.trust,
         "bad news": model.mood.bad_news,
+        "leaving": model.mood.leaving,
         "review capacity": platform.capacity,
         "where people are": places,
         "regulator": len(model.regulator.statements),
