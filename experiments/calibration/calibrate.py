@@ -1,4 +1,4 @@
-"""The whole calibration: search, waves, the set of acceptable parameters, and what the record can tell of each."""
+"""The whole calibration: search, waves, chains, the draws that are kept, and what the record tells of parameters."""
 
 import json
 import math
@@ -12,17 +12,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.calibration import posterior
-from experiments.calibration.emulator import Emulator
 from experiments.calibration.journal import Journal, Progress
-from experiments.calibration.misfit import Rows, misfit
+from experiments.calibration.misfit import Rows
 from experiments.calibration.plan import Plan
-from experiments.calibration.priors import Priors
+from experiments.calibration.posterior import Posterior
+from experiments.calibration.priors import Priors, to_cube, to_normal
 from experiments.calibration.search import search
 from experiments.output import write, write_table, writing
 
-NOISE_SEED, ELSEWHERE_SEED, SET_SEED, AGAIN_SEED = 500_000, 650_000, 700_000, 800_000
-"""First seeds: of runs that measure noise, of those at points found elsewhere, of those of the draws from which the
-acceptable set is chosen, of those of the chosen."""
+NOISE_SEED, ELSEWHERE_SEED, AGAIN_SEED = 500_000, 650_000, 800_000
+"""First seeds: of runs that measure noise, of those at points found elsewhere, of those of the set that is kept."""
 REPEATS = 24
 """Runs at the median of the posterior, with different seeds, that measure the noise."""
 INTERVAL = (0.05, 0.95)
@@ -37,23 +36,20 @@ class Fit:
     priors: Priors
     rows: Rows
     points: NDArray[np.float64]
-    """The acceptable set in the prior's cube, best first, shape (set, parameters)."""
+    """Draws from the posterior in the prior's cube, nearest to its median record first, shape (set, parameters)."""
     simulated: NDArray[np.float64]
-    """What each of them says of the rows with another seed than the one it was chosen with, shape (set, rows)."""
+    """What each of them says of the rows, with another seed than in its chain, shape (set, rows)."""
     noise: NDArray[np.float64]
     """Standard deviation of each row between runs with different seeds, in half bands, shape (rows,)."""
-    chain: NDArray[np.float64]
-    """A larger sample of the emulated posterior, shape (sample, parameters)."""
-    emulator: Emulator
-    walked: dict[str, float]
-    """How well the last walk mixed."""
+    posterior: Posterior
+    """All draws."""
 
     def sets(self) -> list[dict[str, float]]:
-        """The acceptable set as parameters, best first."""
+        """The draws that are kept, as parameters; the first is the centre of the posterior."""
         return [self.priors.parameters(point) for point in self.points]
 
     def table(self) -> pd.DataFrame:
-        """One line a target: median and band of the acceptable set, noise, and whether the median is inside."""
+        """One line a target: median and band of the posterior, noise, and whether the median is inside."""
         low, middle, high = np.quantile(self.simulated, [INTERVAL[0], 0.5, INTERVAL[1]], axis=0)
         return pd.DataFrame(
             {
@@ -71,7 +67,7 @@ class Fit:
 
     def identifiability(self) -> pd.DataFrame:
         """One line a parameter: prior and posterior 90 % interval, their ratio, and what it is confused with."""
-        sample = self.chain
+        sample = to_cube(self.posterior.points)
         together = np.corrcoef(sample.T) - np.eye(sample.shape[1])
         lines = []
         for number, prior in enumerate(self.priors.fitted):
@@ -100,33 +96,48 @@ def calibrate(
     pool: ProcessPoolExecutor,
     progress: Progress,
     elsewhere: NDArray[np.float64] | None = None,
+    record: NDArray[np.float64] | float = 0.0,
 ) -> Fit:
-    """Search, walk, simulate the set.
+    """Search, find the posterior, sample it, simulate what is kept again.
 
     `elsewhere` are points that others found, shape (points, parameters): looked at beside those of the search.
+    `record` is another record than the published one, as distances from it in half bands.
     """
-    rows = Rows(tuple(journal.targets))
+    rows = Rows(tuple(journal.targets), record)
     points, simulated = search(journal, rows, plan, pool, progress)
 
     def simulate(name: str, asked: NDArray[np.float64], first_seed: int) -> NDArray[np.float64]:
         seeds = range(first_seed, first_seed + len(asked))
         _, found = journal.simulate(
-            name, asked, plan.scale, seeds, pool, lambda done: progress(name, done, len(asked), math.nan)
+            name, to_cube(asked), plan.scale, seeds, pool, lambda done: progress(name, done, len(asked), math.nan)
         )
-        progress(name, len(asked), len(asked), float(np.median(misfit(rows.standardise(found)))))
+        progress(name, len(asked), len(asked), float(np.median(rows.misfit(rows.standardise(found)))))
         return found
 
     if elsewhere is not None:
-        simulated = np.concatenate([simulated, simulate("elsewhere", elsewhere, ELSEWHERE_SEED)])
-        points = np.concatenate([points, elsewhere])
+        simulated = np.concatenate([simulated, simulate("elsewhere", to_normal(elsewhere), ELSEWHERE_SEED)])
+        points = np.concatenate([points, to_normal(elsewhere)])
     found = posterior.infer(journal, rows, points, simulated, plan, pool, progress)
     centre = np.tile(np.median(found.points, axis=0), (REPEATS, 1))
     noise = rows.standardise(simulate("noise", centre, NOISE_SEED)).std(axis=0, ddof=1)
-    misfits = misfit(rows.standardise(simulate("set", found.points, SET_SEED)), noise)
-    accepted = found.points[np.argsort(misfits, kind="stable")[: plan.set_size]]
-    # With other seeds than those that chose them: else the set would be praised for its luck.
-    again = simulate("again", accepted, AGAIN_SEED)
-    return Fit(journal.priors, rows, accepted, again, noise, found.points, found.emulator, found.walked)
+    kept = spread(found, rows, plan.set_size)
+    # With other seeds than those with which they were accepted: else the set would be praised for its luck.
+    again = simulate("again", found.points[kept], AGAIN_SEED)
+    return Fit(journal.priors, rows, to_cube(found.points[kept]), again, noise, found)
+
+
+def spread(found: Posterior, rows: Rows, number: int) -> NDArray[np.int64]:
+    """Some different draws, evenly from the chains: that nearest to the median of every fitted row first.
+
+    How near is the root of the mean squared distance in half bands, with the weights of the rows.
+    """
+    _, different = np.unique(found.points, axis=0, return_index=True)
+    distances = rows.standardise(found.rows)
+    far = np.square(distances - np.median(distances, axis=0)) @ rows.weights
+    even = np.sort(different)[np.unique(np.linspace(0, len(different) - 1, number).astype(int))]
+    centre = different[np.argmin(far[different])]
+    even = even[even != centre]
+    return np.concatenate([[centre], even[np.argsort(far[even], kind="stable")]])[:number]
 
 
 def best_of_search(
@@ -135,8 +146,8 @@ def best_of_search(
     """All parameters of the scenarios with which the search came nearest, best first; the first part of `calibrate`."""
     rows = Rows(tuple(journal.targets))
     points, simulated = search(journal, rows, plan, pool, progress)
-    best = np.argsort(misfit(rows.standardise(simulated)), kind="stable")[:number]
-    return [journal.base.replace(**journal.priors.parameters(point)).values() for point in points[best]]
+    best = np.argsort(rows.misfit(rows.standardise(simulated)), kind="stable")[:number]
+    return [journal.base.replace(**journal.priors.parameters(point)).values() for point in to_cube(points[best])]
 
 
 def keep(fit: Fit, folder: Path) -> None:
@@ -146,7 +157,7 @@ def keep(fit: Fit, folder: Path) -> None:
         OutputError: if the folder cannot be written.
     """
     made = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
-    provenance = made | {"walk": fit.walked, "rows": fit.rows.names, "fitted": fit.priors.names}
+    provenance = made | {"mixing": fit.posterior.mixing, "rows": fit.rows.names, "fitted": fit.priors.names}
     for name, table in (
         ("acceptable_set.csv", pd.DataFrame(fit.sets())),
         ("rows.csv", fit.table()),

@@ -37,6 +37,12 @@ WavesOption = Annotated[int, typer.Option("--waves", parser=whole(1), metavar="N
 WaveRunsOption = Annotated[
     int, typer.Option("--wave-runs", parser=whole(10), metavar="N", help="Simulations a wave; at least 10.")
 ]
+ChainsOption = Annotated[
+    int, typer.Option("--chains", parser=whole(2), metavar="N", help="Independent chains of the final sample.")
+]
+StepsOption = Annotated[
+    int, typer.Option("--steps", parser=whole(9), metavar="N", help="Steps of each chain, a simulation each.")
+]
 ScaleOption = Annotated[float, typer.Option("--scale", metavar="PEOPLE", help="Real people per row.")]
 
 PRINTED = [
@@ -55,6 +61,7 @@ PRINTED = [
     "crps_trend",
 ]
 """Columns of the held-out test on the screen; the file has all."""
+MOST_RECORDS = 1_000
 BANDS_SETS, BANDS_SCALE = 100, "1000"
 """Parameter sets, and real people per row, of the bands."""
 
@@ -66,6 +73,8 @@ def calibrate(
     runs: RunsOption = WHOLE.search_runs,
     waves: WavesOption = WHOLE.waves,
     wave_runs: WaveRunsOption = WHOLE.wave_runs,
+    chains: ChainsOption = WHOLE.chains,
+    steps_: StepsOption = WHOLE.steps,
     seed: Annotated[
         int,
         typer.Option(
@@ -91,7 +100,13 @@ def calibrate(
         list[str] | None, typer.Option("--row", metavar="ID", help="Fit only these targets; may be repeated.")
     ] = None,
     recover: Annotated[
-        int, typer.Option("--recover", parser=whole(0), metavar="N", help="Made records on which to test the fit.")
+        int,
+        typer.Option(
+            "--recover",
+            parser=whole(0),
+            metavar="N",
+            help="Synthetic records that are fitted from nothing, to test it.",
+        ),
     ] = 0,
 ) -> None:
     """Fit the parameters to the record up to the end of 2020."""
@@ -106,11 +121,9 @@ def calibrate(
     wanted = targets.only([t for t in targets.load(record) if t.role == "fit"], list(dict.fromkeys(row or [])))
     if not wanted:
         raise targets.TargetError(f"targets = '{record}' has no row to fit; allowed: at least one with role = 'fit'")
-    plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, seed=seed)
-    if recover > plan.wave_runs:
-        raise PlanError(
-            f"recover = {recover} is not allowed: at most wave-runs = {plan.wave_runs}, from which they are drawn"
-        )
+    plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, chains=chains, steps=steps_, seed=seed)
+    if recover > MOST_RECORDS:
+        raise PlanError(f"recover = {recover} is not allowed: at most {MOST_RECORDS}")
     journal = Journal(out, base, chosen, wanted)
     found, again = _fit(journal, plan, workers, made=recover)
     screen = console()
@@ -120,9 +133,15 @@ def calibrate(
     screen.print(PlainTable("What the record can tell of each parameter", identifiability))
     if again is not None:
         write_table(out / "recovery.csv", again)
-        screen.print(f"{recover} records made with known parameters:", highlight=False)
-        for line in recovery.summary(again, identifiability):
+        screen.print(f"{recover} synthetic records of known parameters, fitted from nothing:", highlight=False)
+        for line in recovery.summary(again):
             screen.print(line, highlight=False)
+    mixing = found.posterior.mixing
+    screen.print(
+        f"{mixing['effective_draws']:.0f} independent draws (worst parameter {mixing['fewest_effective_draws']:.0f}), "
+        f"R-hat {mixing['r_hat']:.2f} at most over {plan.chains} chains, {mixing['accepted']:.0%} of steps accepted",
+        highlight=False,
+    )
     screen.print(
         f"{int(table['inside'].sum())} of {len(table)} fitted rows inside in the median; results in {out}",
         highlight=False,
@@ -177,7 +196,7 @@ def _fit(
 
     with _at_work(journal, plan, workers, what, started) as (pool, progress):
         found = fit(journal, plan, pool, progress, elsewhere)
-        again = recovery.recover(journal, found, made, plan.scale, pool) if made else None
+        again = recovery.recover(journal, made, pool, progress) if made else None
     keep(found, journal.folder)
     return found, again
 
@@ -200,10 +219,7 @@ def stories(
             help="Points that others found which each story looks at, evenly from all. [default: all, 300]",
         ),
     ] = None,
-    steps_: Annotated[
-        int,
-        typer.Option("--steps", parser=whole(40), metavar="N", help="Steps of each walker in the last walk of a fit."),
-    ] = STORY.steps,
+    steps_: StepsOption = STORY.steps,
     workers: WorkersOption = None,
 ) -> None:
     """Fit rival stories of the collapse, and weigh them.

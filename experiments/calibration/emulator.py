@@ -5,6 +5,7 @@ measured on folds left out, row by row, and that error counts as noise of the si
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,51 @@ FAR = 6.0
 
 @dataclass(frozen=True)
 class Emulator:
-    """Distances from the record, in half bands, as a function of the point."""
+    """Distances from the record, in half bands, as a function of the point.
 
-    pipeline: Any
+    A walk asks some ten thousand times, so what was fitted is kept as plain arrays of single precision.
+    """
+
+    centre: NDArray[np.float32]
+    width: NDArray[np.float32]
+    """By which a point is standardised, shape (parameters,)."""
+    slopes: NDArray[np.float32]
+    """Of the trend, shape (parameters, rows)."""
+    level: NDArray[np.float32]
+    """Of the trend, shape (rows,)."""
+    known: NDArray[np.float32]
+    """Standardised points that the kernel knows, shape (known, parameters)."""
+    weight: NDArray[np.float32]
+    """What each of them adds to the trend, shape (known, rows)."""
+    curvature: float
+    """Inverse squared length of the kernel."""
     error: NDArray[np.float64]
     """Standard deviation of what it cannot foresee, simulation noise included, shape (rows,)."""
 
+    @classmethod
+    def of(cls, pipeline: Any, error: NDArray[np.float64]) -> "Emulator":
+        """The arrays of a fitted pipeline."""
+        scaler, both = (step for _, step in pipeline.steps)
+        arrays = (
+            scaler.mean_,
+            scaler.scale_,
+            both.trend_.coef_.T,
+            both.trend_.intercept_,
+            both.rest_.X_fit_,
+            both.rest_.dual_coef_,
+        )
+        return cls(*(np.asarray(array, dtype=np.float32) for array in arrays), float(both.rest_.gamma), error)
+
     def distances(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean distance of each row at these points, shape (points, rows)."""
-        return np.asarray(self.pipeline.predict(points))
+        asked = (points.astype(np.float32) - self.centre) / self.width
+        apart = np.square(asked).sum(axis=1)[:, np.newaxis] + self._squares - 2 * (asked @ self.known.T)
+        near = np.exp(-self.curvature * np.maximum(apart, 0.0))
+        return np.asarray(asked @ self.slopes + self.level + near @ self.weight, dtype=np.float64)
+
+    @cached_property
+    def _squares(self) -> NDArray[np.float32]:
+        return np.asarray(np.square(self.known).sum(axis=1))
 
 
 class TrendAndRest(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -69,4 +106,4 @@ def fit(points: NDArray[np.float64], distances: NDArray[np.float64]) -> Emulator
             foreseen = cross_val_predict(pipeline, points, wanted, cv=folds)
             found.append((np.sqrt(np.mean(np.square(foreseen - wanted), axis=0)), pipeline))
     error, best = min(found, key=lambda candidate: float(candidate[0].mean()))
-    return Emulator(best.fit(points, wanted), error)
+    return Emulator.of(best.fit(points, wanted), error)

@@ -16,15 +16,28 @@ class Plan:
     search_runs: int
     waves: int
     wave_runs: int
+    chains: int = 32
+    """Independent chains of the final sample; one simulation a step each."""
+    steps: int = 160
+    """Steps of each chain, of which the first third is forgotten."""
     set_size: int = 100
-    """Parameter sets kept: of the draws from the posterior, those whose own simulation is closest."""
-    scale: float = 1_000
+    """Draws from the posterior that are kept as parameter sets."""
+    scale: float = 2_000
     """Real people per row."""
     seed: int = 1
-    steps: int = 12_000
-    """Steps of each walker on the emulator, in the walk from which the answer is drawn; in those before, a quarter."""
+
+    def __post_init__(self) -> None:
+        """Check that there is something to compare.
+
+        Raises:
+            PlanError: for less than two chains or nine steps.
+        """
+        for name, least in (("chains", 2), ("steps", 9)):
+            if getattr(self, name) < least:
+                raise PlanError(f"{name} = {getattr(self, name)} is not allowed: at least {least}")
 
 
-WHOLE = Plan(search_runs=2_100, waves=6, wave_runs=600)
-STORY = Plan(search_runs=750, waves=3, wave_runs=180, set_size=60)
-CONTESTED = Plan(search_runs=400, waves=3, wave_runs=300, scale=2_000)
+WHOLE = Plan(search_runs=4_000, waves=4, wave_runs=640)
+RECOVERY = Plan(search_runs=1_200, waves=4, wave_runs=160, chains=16, steps=40, scale=4_000)
+STORY = Plan(search_runs=2_000, waves=3, wave_runs=320, steps=60)
+CONTESTED = Plan(search_runs=400, waves=3, wave_runs=300, steps=20)

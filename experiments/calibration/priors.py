@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from model.errors import UserError
 from model.files import read_toml, shown, suggest
@@ -23,6 +24,20 @@ PRIORS = Path(__file__).parents[1] / "data" / "priors.toml"
 FEWEST = 2
 """Parameters that the search needs."""
 KINDS = ("uniform", "log_uniform", "normal", "log_normal")
+
+
+FARTHEST = 4.5
+"""Standard deviations beyond which no point is tried."""
+
+
+def to_normal(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points of the unit cube in normal coordinates, in which the prior is a standard normal; same shape."""
+    return np.clip(ndtri(points), -FARTHEST, FARTHEST)
+
+
+def to_cube(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points in normal coordinates in the unit cube; same shape."""
+    return np.asarray(ndtr(np.clip(points, -FARTHEST, FARTHEST)))
 
 
 class PriorError(UserError):

@@ -1,6 +1,7 @@
 """Stage one: where in the prior is the record reproduced at all? A global search by evolution of a normal distribution.
 
-CMA-ES (Hansen & Ostermeier 2001) needs no gradient, bears noise, and learns which parameters go together.
+CMA-ES (Hansen & Ostermeier 2001) needs no gradient, bears noise, and learns which parameters go together. It looks for
+the most probable point, prior included, in coordinates in which the prior is a standard normal.
 """
 
 from concurrent.futures import ProcessPoolExecutor
@@ -10,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.calibration.journal import Journal, Progress
-from experiments.calibration.misfit import Rows, misfit
+from experiments.calibration.misfit import Rows
 from experiments.calibration.plan import Plan
+from experiments.calibration.priors import FARTHEST, to_cube
 
-STEP = 0.25
-"""First standard deviation, as a share of the prior's width."""
+STEP = 0.6
+"""First standard deviation, in those of the prior."""
 
 
 def search(
@@ -24,21 +26,22 @@ def search(
     pool: ProcessPoolExecutor,
     progress: Progress,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """All points looked at and their simulated rows, shapes (points, parameters) and (points, rows).
+    """All points looked at, in normal coordinates, and their simulated rows: (points, parameters) and (points, rows).
 
     The search depends on the seed alone: what is in the journal is walked through again, and only the rest simulated.
     """
     dimension = len(journal.priors.fitted)
-    options = {"bounds": [0, 1], "seed": plan.seed, "verbose": -9, "popsize": 2 * (4 + int(3 * np.log(dimension)))}
-    strategy = cma.CMAEvolutionStrategy(np.full(dimension, 0.5), STEP, options)
+    size = 2 * (4 + int(3 * np.log(dimension)))
+    options = {"bounds": [-FARTHEST, FARTHEST], "seed": plan.seed, "verbose": -9, "popsize": size}
+    strategy = cma.CMAEvolutionStrategy(np.zeros(dimension), STEP, options)
     points, simulated, best = [], [], np.inf
     for generation in range(max(1, plan.search_runs // strategy.popsize)):
-        asked = np.array(strategy.ask())
+        asked = np.clip(strategy.ask(), -FARTHEST, FARTHEST)
         first = 1 + generation * strategy.popsize
         seeds = range(first, first + strategy.popsize)
-        _, found = journal.simulate(f"search-{generation:04d}", asked, plan.scale, seeds, pool)
-        misfits = misfit(rows.standardise(found))
-        strategy.tell(list(asked), misfits.tolist())
+        _, found = journal.simulate(f"search-{generation:04d}", to_cube(asked), plan.scale, seeds, pool)
+        misfits = rows.misfit(rows.standardise(found))
+        strategy.tell(list(asked), (misfits + 0.5 * np.square(asked).sum(axis=1)).tolist())
         points.append(asked)
         simulated.append(found)
         best = min(best, float(misfits.min()))

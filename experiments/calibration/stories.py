@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from experiments.calibration.calibrate import INTERVAL, Fit
 from experiments.calibration.ensemble import some
-from experiments.calibration.misfit import Rows, misfit
+from experiments.calibration.misfit import Rows
 from experiments.calibration.priors import Priors
 from experiments.calibration.validation import report
 from experiments.targets import Target
@@ -78,8 +78,8 @@ def compare(told: Mapping[str, Told], record: list[Target]) -> pd.DataFrame:
     ahead = [number for number, target in enumerate(record) if target.role == "validate"]
     later = Rows(tuple(record[number] for number in ahead))
     # Without each story's own noise: a noisy one would be forgiven more.
-    on_fit = [misfit(story.fit.rows.standardise(story.fit.simulated)) for story in told.values()]
-    on_later = [misfit(later.standardise(story.simulated[:, ahead])) for story in told.values()]
+    on_fit = [story.fit.rows.misfit(story.fit.rows.standardise(story.fit.simulated)) for story in told.values()]
+    on_later = [later.misfit(later.standardise(story.simulated[:, ahead])) for story in told.values()]
     lines = []
     for (name, story), misfits in zip(told.items(), on_fit, strict=True):
         table = report(record, story.simulated).set_index("role").loc["validate"]

@@ -6,12 +6,13 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from experiments import targets
-from experiments.calibration import ensemble, priors, recovery
+from experiments.calibration import ensemble, posterior, priors, recovery
 from experiments.calibration.calibrate import best_of_search, calibrate, keep
 from experiments.calibration.journal import Journal, JournalError
-from experiments.calibration.misfit import Rows, misfit
+from experiments.calibration.misfit import Rows
 from experiments.calibration.plan import Plan
 from experiments.runs.processes import workers
 from model.scenario import Scenario
@@ -33,7 +34,7 @@ def interrupt_after(number):
 
 NAMES = ("filing_share", "launch_advertising")
 ROWS = ("general_share_2020", "general_members_2018-12-31", "recipients_2020")
-PLAN = Plan(search_runs=12, waves=1, wave_runs=10, set_size=6, scale=1e6, steps=60)
+PLAN = Plan(search_runs=12, waves=1, wave_runs=10, chains=4, steps=9, set_size=4, scale=1e6)
 
 
 def journal_in(folder, seed=1, rows=None):
@@ -49,8 +50,8 @@ def pool():
     """One worker for all tests, which simulates; walks are short, and few runs measure the noise."""
     with pytest.MonkeyPatch.context() as patch, workers(1) as pool:
         patch.setattr("experiments.calibration.calibrate.REPEATS", 4)
-        patch.setattr(recovery, "WALK", 40)
-        patch.setattr(recovery, "SAMPLE", 100)
+        patch.setattr(posterior, "WALK", 60)
+        patch.setattr(recovery, "RECOVERY", PLAN)
         yield pool
 
 
@@ -75,16 +76,17 @@ def run(folder, pool):
 def test_an_interrupted_calibration_goes_on_to_the_same_end(finished, folder, pool):
     whole = finished[1]
     batches = sorted(file.name for file in folder.glob("*.npz"))
-    assert batches == ["again.npz", "noise.npz", "search-0000.npz", "set.npz", "wave-0.npz"]
+    chains = [f"chains-{step:04d}.npz" for step in range(9)]
+    assert batches == ["again.npz", *chains, "noise.npz", "search-0000.npz", "wave-0.npz"]
     for name in batches:
-        if name != "search-0000.npz":
+        if name not in {"search-0000.npz", "chains-0000.npz", "chains-0003.npz"}:
             (folder / name).unlink()
     again = run(folder, pool)
     pd.testing.assert_frame_equal(pd.DataFrame(whole.sets()), pd.DataFrame(again.sets()))
     pd.testing.assert_frame_equal(whole.table(), again.table())
     keep(again, folder)
     sets = ensemble.load(folder / "acceptable_set.csv")
-    assert len(sets) == 6
+    assert 1 <= len(sets) <= 4
     assert set(sets[0]) == set(NAMES)
     provenance = ensemble.provenance(folder / "acceptable_set.csv")
     assert sorted(provenance["fitted"]) == sorted(NAMES)
@@ -99,21 +101,44 @@ def test_points_found_elsewhere_are_looked_at_beside_those_of_the_search(tmp_pat
     assert ("elsewhere", 5, 5) in told
     assert (np.load(tmp_path / "elsewhere.npz")["points"] == 0.4).all()
     searched = np.load(tmp_path / "search-0000.npz")
-    misfits = misfit(Rows(tuple(journal.targets)).standardise(searched["simulated"]))
+    rows = Rows(tuple(journal.targets))
+    misfits = rows.misfit(rows.standardise(searched["simulated"]))
     nearest = journal.priors.parameters(searched["points"][misfits.argmin()])
     assert len(best) == 3
     assert best[0]["filing_share"] == nearest["filing_share"]
 
 
-def test_made_records_give_an_interval_for_every_parameter(finished, folder, pool):
-    fit = finished[1]
-    found = recovery.recover(journal_in(folder), fit, 2, PLAN.scale, pool)
-    assert found["parameter"].to_list() == fit.priors.names * 2
+def test_synthetic_records_are_fitted_and_give_an_interval_and_a_rank_for_every_parameter(tmp_path, pool, monkeypatch):
+    monkeypatch.setattr(recovery, "ALIVE", 0)
+    told = []
+    found = recovery.recover(journal_in(tmp_path), 2, pool, lambda *step: told.append(step[0]))
+    assert found["parameter"].to_list() == list(NAMES) * 2
     assert (found["inside"] == found["true"].between(found["low"], found["high"])).all()
-    assert (found["low"] < found["high"]).all()
-    assert found["true"].between(0, 1).all()
-    said = recovery.summary(found, fit.identifiability())
+    assert (found["low"] <= found["high"]).all()
+    assert found[["true", "rank"]].stack().between(0, 1).all()
+    assert "synthetic record 2: search" in told
+    # What is in the folders is used again.
+    pd.testing.assert_frame_equal(recovery.recover(journal_in(tmp_path), 2, pool, lambda *_: None), found)
+    said = recovery.summary(found)
     assert said[0].startswith(f"90 % intervals hold the true value in {found['inside'].mean():.1%} of 4 cases (+-")
+    assert "uniform with p = " in said[2]
+
+
+def ranks(records, parameters, draw):
+    """Ranks of synthetic records, as `recover` gives them."""
+    cells = [(record, parameter) for record in range(records) for parameter in range(parameters)]
+    table = pd.DataFrame(cells, columns=["truth", "parameter"])
+    return table.assign(rank=draw(len(table)), low=0.0, high=1.0, inside=True)
+
+
+def test_uniform_ranks_are_told_from_those_of_intervals_that_are_too_narrow():
+    generator = np.random.default_rng(1)
+    probability, power = recovery.uniform(ranks(10, 50, lambda size: generator.uniform(size=size)))
+    assert probability > 0.05
+    assert power > 0.8
+    narrow = ranks(10, 50, lambda size: stats.norm.cdf(generator.normal(size=size) / 0.6))
+    assert recovery.uniform(narrow)[0] < 0.01
+    assert recovery.uniform(ranks(2, 2, lambda size: generator.uniform(size=size)))[1] < 0.5
 
 
 def test_an_unfinished_batch_goes_on_where_it_stopped(tmp_path, pool, monkeypatch):
@@ -139,10 +164,10 @@ def test_a_batch_at_other_points_is_refused(tmp_path, pool):
 
 
 def test_a_damaged_batch_is_simulated_again_and_a_damaged_journal_refused(finished, folder, pool):
-    sound = (folder / "set.npz").read_bytes()
-    (folder / "set.npz").write_bytes(sound[:100])
+    sound = (folder / "noise.npz").read_bytes()
+    (folder / "noise.npz").write_bytes(sound[:100])
     pd.testing.assert_frame_equal(finished[1].table(), run(folder, pool).table())
-    assert (folder / "set.npz").read_bytes()[:100] == sound[:100]
+    assert (folder / "noise.npz").read_bytes()[:100] == sound[:100]
     (folder / "calibration.json").write_text("{", encoding="utf-8")
     with pytest.raises(JournalError, match=r"calibration.json' is damaged"):
         journal_in(folder)
