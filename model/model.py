@@ -196,7 +196,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         half_month = calendar.half_month(self.period)
         end_waits(self.cohorts, self.period, self.scenario.wait_periods, half_month, self.ages)
         self.cover = self.benefits.on(calendar.published(self.period))
-        members = round(int(self.in_force.number.sum()) * self.population.scale)
+        members = round(sum(self.in_force.number.tolist()) * self.population.scale)
         self.readings += attention.increase(
             self.scenario,
             self.plans,
@@ -252,7 +252,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         decided = self.claims.review(self.platform.reviews(slowed), period - scenario.review_periods)
         outstanding = self.claims.outstanding(period)
         if slowed == 1.0:
-            self.platform.hire(float(filed.sum()), float(outstanding.waiting.sum()))
+            self.platform.hire(sum(filed.tolist()), sum(outstanding.waiting.tolist()))
         return Reviewed(filed, decided, outstanding)
 
     @phase("settle and publish")
