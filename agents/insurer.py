@@ -34,7 +34,7 @@ def _take_over(
     for number in range(first, last):
         row: Any = np.uint64(number)
         place = columns.status[row] & PLACE_MASK
-        # By value and not by jump, as in the crowd: everybody is written down, and the next overwrites who is no member.
+        # By value and not by jump, as in the crowd: the next row overwrites one that is no member.
         batch.row[members], batch.plan[members] = row, place - GENERAL
         members += 1 if is_member(place) else 0
     for k in range(members):

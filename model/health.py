@@ -192,7 +192,7 @@ def _first_event(hazard: np.ndarray, age: int, start: int, periods: int, rate: f
 def starts_with_signs(chain: Chain, sex: int, birth_month: int, frailty: float, u: float) -> bool:
     """Whether a person has signs at the launch: the steady state of the chain at their age and frailty."""
     odds = frailty * chain.signs_at_launch[sex, (chain.half_month - 2 * birth_month) // 24]
-    return u * (1.0 + odds) < odds
+    return bool(u * (1.0 + odds) < odds)
 
 
 @compiled_inline
