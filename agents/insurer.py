@@ -34,12 +34,13 @@ def _take_over(
     for number in range(first, last):
         row: Any = np.uint64(number)
         place = columns.status[row] & PLACE_MASK
-        if is_member(place):
-            batch.row[members], batch.plan[members] = row, place - GENERAL
-            batch.worth[members], batch.price[members] = decisions.offer_of_takeover(
-                columns, row, place - GENERAL, context, behaviour, loading
-            )
-            members += 1
+        # By value and not by jump, as in the crowd: the next row overwrites one that is no member.
+        batch.row[members], batch.plan[members] = row, place - GENERAL
+        members += 1 if is_member(place) else 0
+    for k in range(members):
+        batch.worth[k], batch.price[k] = decisions.offer_of_takeover(
+            columns, batch.row[k], batch.plan[k], context, behaviour, loading
+        )
     choose(batch, members, luck.TAKEOVER, behaviour.join_temperature, context.seed, context.period)
     for k in range(members):
         if batch.accepts[k]:

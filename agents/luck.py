@@ -77,6 +77,13 @@ def draw(seed: int, stream: np.uint64, person: int, period: int) -> float:
 
 
 @compiled
+def bits_into(seed: int, stream: np.uint64, people: np.ndarray, period: int, words: np.ndarray) -> None:
+    """`bits` for every person of a list into the first `words`, shape (people,) or more."""
+    for k in range(people.size):
+        words[k] = bits(seed, stream, people[k], period)
+
+
+@compiled
 def draw_into(seed: int, stream: np.uint64, people: np.ndarray, period: int, numbers: np.ndarray) -> None:
     """`draw` for every person of a list into the first `numbers`, shape (people,) or more."""
     for k in range(people.size):

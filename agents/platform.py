@@ -275,8 +275,9 @@ class Platform(mesa.Agent):  # type: ignore[misc]
             if self.has_billed[plan]:
                 year = rules.settlements_per_year * share
                 self.expected_price[plan] += weight * (year - self.expected_price[plan])
-        self.price_table = np.repeat(self.expected_price, 2 * BIRTH_YEARS).reshape(before.shape)
+        self.price_table = np.empty_like(before)
         for plan, settlement in enumerate(settlements):
+            self.price_table[plan] = self.expected_price[plan]
             if len(settlement.parts) > 1:
                 step = weight * (rules.settlements_per_year * (settlement.shares / FEN) - before[plan])
                 self.price_table[plan] = before[plan] + self.has_billed[plan] * step

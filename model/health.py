@@ -189,10 +189,10 @@ def _first_event(hazard: np.ndarray, age: int, start: int, periods: int, rate: f
 
 
 @compiled_inline
-def starts_with_signs(chain: Chain, person: int, sex: int, birth_month: int, frailty: float) -> bool:
+def starts_with_signs(chain: Chain, sex: int, birth_month: int, frailty: float, u: float) -> bool:
     """Whether a person has signs at the launch: the steady state of the chain at their age and frailty."""
     odds = frailty * chain.signs_at_launch[sex, (chain.half_month - 2 * birth_month) // 24]
-    return bool(luck.draw(chain.seed, luck.HEALTH, person, 0) * (1.0 + odds) < odds)
+    return bool(u * (1.0 + odds) < odds)
 
 
 @compiled_inline

@@ -198,7 +198,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         half_month = calendar.half_month(self.period)
         end_waits(self.cohorts, self.period, self.scenario.wait_periods, half_month, self.ages)
         self.cover = self.benefits.on(calendar.published(self.period))
-        members = round(int(self.in_force.number.sum()) * self.population.scale)
+        members = round(sum(self.in_force.number.tolist()) * self.population.scale)
         self.readings += attention.increase(
             self.scenario,
             self.plans,

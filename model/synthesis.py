@@ -40,6 +40,8 @@ from model.scenario import Scenario
 
 MOST_EVENTS = 500
 """More than one person can meet: at most one a period, one birthday and one death."""
+BATCH = 512
+"""People who are made together: what they are drawn from fits into the first cache."""
 LEVELS = 65_536
 """Steps in which a trait's distribution is stored: one of 65,536 quantiles."""
 _QUANTILE = (np.arange(LEVELS) + 0.5) / LEVELS
@@ -238,41 +240,80 @@ def recipe(scenario: Scenario) -> Recipe:
     )
 
 
+@compiled_inline
+def _quantile(word: np.uint64, part: int) -> Any:
+    """One of the four 16-bit parts of a random word. Unsigned: Numba then does not look after negative indices."""
+    return (word >> np.uint64(16 * part)) & np.uint64(0xFFFF)
+
+
+class Draws(NamedTuple):
+    """What a batch of people is drawn from, shape (BATCH,) each. Side by side, the draws become vector instructions."""
+
+    row: NDArray[np.uint64]
+    body: NDArray[np.uint64]
+    other: NDArray[np.float64]
+    """For the alias table."""
+    traits: NDArray[np.uint64]
+    patience: NDArray[np.float64]
+    signs: NDArray[np.float64]
+    """Whether they have signs at the launch."""
+
+
+def _empty_draws() -> Draws:
+    return Draws._make(np.empty(BATCH, dtype=t) for t in ("u8", "u8", "f8", "u8", "f8", "f8"))
+
+
 @compiled
-def _quantile(word: np.uint64, part: int) -> int:
-    """One of the four 16-bit parts of a random word."""
-    return int((word >> np.uint64(16 * part)) & np.uint64(0xFFFF))
+def _draw(draws: Draws, first: int, size: int, recipe: Recipe, chain: Chain) -> None:
+    """All that is drawn for the `size` people from row `first` on."""
+    rows, seed = draws.row[:size], recipe.seed
+    for k in range(size):
+        rows[k] = first + k
+    luck.bits_into(seed, luck.BODY, rows, 0, draws.body)
+    luck.draw_into(seed, luck.BODY, rows, 1, draws.other)
+    luck.bits_into(seed, luck.TRAITS, rows, 0, draws.traits)
+    luck.draw_into(seed, luck.CLOCK, rows, 0, draws.patience)
+    luck.draw_into(chain.seed, luck.HEALTH, rows, 0, draws.signs)
+    for k in range(size):
+        draws.patience[k] = rules.patience(draws.patience[k])
 
 
 @compiled_inline
-def _make_person(columns: Columns, row: int, recipe: Recipe) -> None:
-    """Body, traits and first clock of one person."""
-    word = luck.bits(recipe.seed, luck.BODY, row, 0)
-    cells = recipe.keep.size
-    cell = np.int64(((word >> np.uint64(32)) * np.uint64(cells)) >> np.uint64(32))
+def _make_body(columns: Columns, row: int, recipe: Recipe, word: np.uint64, u: float) -> None:
+    """Sex, age, chronic illness and credit score."""
+    cells = np.uint64(recipe.keep.size)
+    cell = ((word >> np.uint64(32)) * cells) >> np.uint64(32)
     # Choices by value and not by jump: half of the jumps would be foreseen wrongly.
-    other = recipe.other[cell]
-    cell = other if luck.draw(recipe.seed, luck.BODY, row, 1) >= recipe.keep[cell] else cell
-    sex, months = cell // OLDEST_MONTHS, cell % OLDEST_MONTHS
-    columns.birth_month[row] = LAUNCH_MONTH - months
-    chronic = CHRONICALLY_ILL if _quantile(word, 0) < recipe.chronic[months // 12] * LEVELS else 0
+    cell = np.uint64(recipe.other[cell]) if u >= recipe.keep[cell] else cell
+    sex, months = cell // np.uint64(OLDEST_MONTHS), cell % np.uint64(OLDEST_MONTHS)
+    columns.birth_month[row] = LAUNCH_MONTH - np.int64(months)
+    chronic = CHRONICALLY_ILL if _quantile(word, 0) < recipe.chronic[months // np.uint64(12)] * LEVELS else 0
     low_credit = LOW_CREDIT if _quantile(word, 1) < recipe.low_credit * LEVELS else 0
-    columns.body[row] = sex | chronic | low_credit
+    columns.body[row] = np.int64(sex) | chronic | low_credit
 
-    word = luck.bits(recipe.seed, luck.TRAITS, row, 0)
+
+@compiled_inline
+def _give_traits(columns: Columns, row: int, recipe: Recipe, word: np.uint64) -> None:
+    """Frailty, premium, adoption and attention."""
     quantile = _quantile(word, 0)
     columns.frailty[row] = recipe.frailty[quantile]
     shared = recipe.premium_risk_correlation
     z = shared * recipe.normal[quantile] + np.sqrt(1.0 - shared * shared) * recipe.normal[_quantile(word, 1)]
     columns.premium[row] = _log_level(recipe.premium_median + recipe.premium_sd * z)
+    months = np.uint64(LAUNCH_MONTH - np.int64(columns.birth_month[row]))
     adoption = np.int64(recipe.adoption[_quantile(word, 2)]) + recipe.adoption_by_age[months]
     columns.adoption[row] = max(NO_RATE + 1, min(-NO_RATE - 1, adoption))
     columns.attention[row] = recipe.attention[_quantile(word, 3)]
 
-    columns.status[row] = UNAWARE
+
+@compiled_inline
+def _begin(columns: Columns, row: int, chain: Chain, patience: float, u: float) -> None:
+    """Where they stand at the launch: outside, with or without signs, and with a first clock."""
+    sex, frailty = columns.body[row] & MALE, columns.frailty[row] / FRAILTY_UNIT
+    signs = SIGNS if starts_with_signs(chain, sex, columns.birth_month[row], frailty, u) else 0
+    columns.status[row] = UNAWARE | signs
     columns.joined[row] = NEVER
-    u = luck.draw(recipe.seed, luck.CLOCK, row, 0)
-    columns.clock[row] = rules.next_notice(0.0, from_log(columns.adoption[row]), rules.patience(u))
+    columns.clock[row] = rules.next_notice(0.0, from_log(columns.adoption[row]), patience)
 
 
 @compiled_inline
@@ -285,20 +326,18 @@ def _fate_of_row(columns: Columns, row: int, chain: Chain, when: np.ndarray, wha
     return fate_of(chain, row, sex, birth_month, frailty, signs, when, what)
 
 
-@compiled_inline
-def _start_of_row(columns: Columns, row: int, chain: Chain) -> None:
-    """Signs at the launch."""
-    sex = columns.body[row] & MALE
-    if starts_with_signs(chain, row, sex, columns.birth_month[row], columns.frailty[row] / FRAILTY_UNIT):
-        columns.status[row] |= np.uint8(SIGNS)
-
-
 @compiled
-def _make(columns: Columns, first: int, last: int, recipe: Recipe, chain: Chain) -> None:
+def _make(columns: Columns, first: int, last: int, recipe: Recipe, chain: Chain, draws: Draws) -> None:
     """Make the people of a block."""
-    for row in range(first, last):
-        _make_person(columns, row, recipe)
-        _start_of_row(columns, row, chain)
+    for start in range(first, last, BATCH):
+        size = min(BATCH, last - start)
+        _draw(draws, start, size, recipe, chain)
+        for k in range(size):
+            _make_body(columns, draws.row[k], recipe, draws.body[k], draws.other[k])
+        for k in range(size):
+            _give_traits(columns, draws.row[k], recipe, draws.traits[k])
+        for k in range(size):
+            _begin(columns, draws.row[k], chain, draws.patience[k], draws.signs[k])
 
 
 @compiled_with_arrays
@@ -358,5 +397,5 @@ def synthesize(scenario: Scenario, health: Health | None = None) -> Population:
     columns = empty_columns(scenario.rows)
     chain = chain_of(health or health_of(scenario), scenario.seed, scenario.periods, calendar.half_month(0))
     made_of = recipe(scenario)
-    over_blocks(scenario.rows, lambda first, last, _: _make(columns, first, last, made_of, chain))
+    over_blocks(scenario.rows, lambda first, last, _: _make(columns, first, last, made_of, chain, _empty_draws()))
     return Population(columns, foretell(columns, chain), scenario.scale)

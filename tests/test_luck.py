@@ -71,6 +71,12 @@ def test_neighbouring_people_periods_and_streams_are_uncorrelated():
         assert abs(np.corrcoef(base, other)[0, 1]) < 5 / np.sqrt(people.size)
 
 
+def test_words_of_a_list_are_those_of_each():
+    people, words = np.array([3, 600, 4_000_000_000], dtype=np.uint64), np.zeros(3, dtype=np.uint64)
+    luck.bits_into(1, luck.TRAITS, people, 4, words)
+    assert words.tolist() == [int(luck.bits(1, luck.TRAITS, person, 4)) for person in people]
+
+
 def test_a_fresh_process_draws_the_same():
     code = "from agents import luck; print(repr(luck.draw(1, luck.HEALTH, 99, 3)))"
     fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

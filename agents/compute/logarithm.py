@@ -25,6 +25,6 @@ def ln(x: float) -> float:
     m = np.int64(bits - (k << _EXPONENT)).view(np.float64)
     s = (m - 1.0) / (m + 1.0)
     z = s * s
-    series = 1 / 15 + z * (1 / 17 + z * (1 / 19 + z / 21))
+    series = 1 / 15 + z * (1 / 17 + z * (1 / 19 + z * (1 / 21)))
     series = 1 / 7 + z * (1 / 9 + z * (1 / 11 + z * (1 / 13 + z * series)))
     return np.float64(k) * LN_2 + 2.0 * (s + s * z * (1 / 3 + z * (1 / 5 + z * series)))

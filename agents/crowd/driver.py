@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from agents import decisions, luck
 from agents.cohorts import count_rows
-from agents.compute.compiled import compiled
+from agents.compute.compiled import compiled, compiled_inline
 from agents.compute.prefetch import prefetch
 from agents.compute.threads import number_of_threads, over_blocks
 from agents.context import Behaviour, Context
@@ -56,11 +56,24 @@ class Public(NamedTuple):
     """What rules of the user multiply each person's willingness to pay by, shape (people,), or (0,) without any."""
 
 
+@compiled_inline
+def _ask_for(columns: Columns, soon: np.ndarray, k: int) -> None:
+    """Ask for one of the records that are needed soon, if there are so many.
+
+    One with each offer: the machine waits for some twenty at a time, and whoever asks for more is made to wait.
+    """
+    if k < soon.size:
+        prefetch(columns.body, soon[k])
+
+
 @compiled
-def _consider_staying(public: Public, batch: Batch, size: int, cohorts: np.ndarray, counts: np.ndarray) -> None:
-    """Members look at the bill, and stay or leave."""
+def _consider_staying(
+    public: Public, batch: Batch, size: int, soon: np.ndarray, cohorts: np.ndarray, counts: np.ndarray
+) -> None:
+    """Members look at the bill, and stay or leave; meanwhile the records of `soon` are asked for."""
     columns, context, behaviour, influence = public
     for k in range(size):
+        _ask_for(columns, soon, k)
         batch.worth[k], batch.price[k] = decisions.offer_to_stay(
             columns, batch.row[k], batch.plan[k], context, behaviour, influence
         )
@@ -73,10 +86,13 @@ def _consider_staying(public: Public, batch: Batch, size: int, cohorts: np.ndarr
 
 
 @compiled
-def _consider_joining(public: Public, batch: Batch, size: int, cohorts: np.ndarray, counts: np.ndarray) -> None:
-    """People outside hear of the pool, or think of it again, and join or do not."""
+def _consider_joining(
+    public: Public, batch: Batch, size: int, soon: np.ndarray, cohorts: np.ndarray, counts: np.ndarray
+) -> None:
+    """People outside hear of the pool, or think of it again, and join or do not; `soon` as above."""
     columns, context, behaviour, influence = public
     for k in range(size):
+        _ask_for(columns, soon, k)
         batch.worth[k], batch.price[k] = decisions.offer_to_join(
             columns, batch.row[k], batch.plan[k], context, behaviour, influence
         )
@@ -185,11 +201,12 @@ def _decide(public: Public, first: int, last: int, cohorts: np.ndarray, counts: 
         # The records of the next stretch are on their way while this one decides.
         following = min(last, start + STRETCH), min(last, start + 2 * STRETCH)
         next_due = find_due(columns, following[0], following[1], readings, room.marks, ahead)
-        for k in range(next_due):
-            prefetch(columns.body, ahead[k])
+        soon = ahead[:next_due]
         inside, others = _fill_batches(columns, rows, due, public.context, room.members, room.outside)
-        _consider_staying(public, room.members, inside, cohorts, counts)
-        _consider_joining(public, room.outside, others, cohorts, counts)
+        _consider_staying(public, room.members, inside, soon[:inside], cohorts, counts)
+        _consider_joining(public, room.outside, others, soon[inside:due], cohorts, counts)
+        for k in range(due, next_due):
+            prefetch(columns.body, soon[k])
         rows, ahead, due = ahead, rows, next_due
 
 
