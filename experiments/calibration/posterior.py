@@ -74,8 +74,12 @@ class Emulated:
     emulator: emulator.Emulator
 
     def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Logarithm of its density at points in normal coordinates."""
-        return log_density(points, self.rows.misfit(self.emulator.distances(points), self.emulator.error))
+        """Logarithm of its density at points in normal coordinates.
+
+        As if the emulator were right: where it is not, the next wave or the simulator will tell. With its error as
+        noise everything would seem possible.
+        """
+        return log_density(points, self.rows.misfit(self.emulator.distances(points)))
 
 
 def walk(density: Emulated, start: NDArray[np.float64], number: int, seed: int) -> NDArray[np.float64]:

@@ -39,7 +39,7 @@ def search(
         asked = np.clip(strategy.ask(), -FARTHEST, FARTHEST)
         first = 1 + generation * strategy.popsize
         seeds = range(first, first + strategy.popsize)
-        _, found = journal.simulate(f"search-{generation:04d}", to_cube(asked), plan.scale, seeds, pool)
+        _, found = journal.simulate(f"search-{generation:04d}", to_cube(asked), plan.search_scale, seeds, pool)
         misfits = rows.misfit(rows.standardise(found))
         strategy.tell(list(asked), (misfits + 0.5 * np.square(asked).sum(axis=1)).tolist())
         points.append(asked)
