@@ -1,9 +1,12 @@
-"""What the sweep engine costs: the same short runs through `sweep` and through a bare loop on every core, in one go.
+"""What the sweep engine costs: the same short runs through `sweep` and through a bare loop on every core, in turn.
 
-    python -m benchmarks.engine [--runs 400] [--scale 10000]
+    python -m benchmarks.engine [--runs 400] [--scale 10000] [--pairs 3]
+    python -m benchmarks.engine --generations 20
 
 The bare loop is a pool of as many processes, which have imported and compiled everything; its workers do nothing but
-simulate. Throughput of the sweep is given with and without the start of its cluster.
+simulate. Throughput of the sweep is given with and without the start of its cluster, as medians over the pairs. With
+`--generations`: the generations of a calibration's search, thirty runs that are waited for, through the executor and
+through such a pool.
 """
 
 import argparse
@@ -15,6 +18,10 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
+from experiments.runs.batches import TOGETHER
+from experiments.runs.executor import Executor
 from experiments.sweeps.design import Design
 from experiments.sweeps.engine import sweep
 from experiments.sweeps.study import Study
@@ -23,6 +30,8 @@ from model.scenario import Scenario
 WORKERS = os.cpu_count() or 1
 SCALE = 10_000.0
 """Real people per row: 19,810 rows."""
+GENERATION = 30
+"""Runs of a generation of a search."""
 FEW = 20
 """Runs of the sweep from which the cost of starting is taken."""
 
@@ -65,19 +74,41 @@ def swept(runs: int, scale: float) -> float:
         return time.perf_counter() - begin
 
 
-def throughput(runs: int, scale: float) -> dict[str, float]:
+def throughput(runs: int, scale: float, pairs: int) -> dict[str, float]:
     """Seconds a run in the loop and in the sweep, and what part of the loop's throughput the sweep reaches."""
-    loop = bare(runs, scale)
-    few, all_ = swept(FEW, scale), swept(runs, scale)
+    measured = [(bare(runs, scale), swept(FEW, scale), swept(runs, scale)) for _ in range(pairs)]
+    loop, few, all_ = (np.array(column) for column in zip(*measured, strict=True))
     running = (all_ - few) / (runs - FEW)
-    return {
+    found = {
         "loop_run_s": loop / runs,
         "sweep_run_s": running,
         "start_s": few - FEW * running,
         "running": loop / runs / running,
         "with_start": loop / all_,
-        "parent_bytes": 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }
+    memory = {"parent_bytes": 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+    return {name: float(np.median(values)) for name, values in found.items()} | memory
+
+
+def generations(number: int, scale: float) -> tuple[float, float]:
+    """Median seconds of a generation in the pool and in the executor, in turn."""
+    os.environ["NUMBA_NUM_THREADS"] = "1"
+    asked = study(number * GENERATION, scale)
+    scenarios = [asked.scenario_of(point, 0) for point in range(number * GENERATION)]
+    took: tuple[list[float], list[float]] = ([], [])
+    with (
+        ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool,
+        Executor(WORKERS) as run,
+    ):
+        ways = (lambda those: pool.map(_run, those, chunksize=3), lambda those: run.map(_run, those, together=TOGETHER))
+        for way in ways:
+            list(way(scenarios[:GENERATION]))
+        for first in range(0, len(scenarios), GENERATION):
+            for way, times in zip(ways, took, strict=True):
+                begin = time.perf_counter()
+                list(way(scenarios[first : first + GENERATION]))
+                times.append(time.perf_counter() - begin)
+    return float(np.median(took[0])), float(np.median(took[1]))
 
 
 def main() -> None:
@@ -85,8 +116,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=400, help="runs of the sweep")
     parser.add_argument("--scale", type=float, default=SCALE, help="real people per row")
+    parser.add_argument("--pairs", type=int, default=3, help="how often both are measured, in turn")
+    parser.add_argument("--generations", type=int, default=0, help="measure so many generations of a search instead")
     chosen = parser.parse_args()
-    found = throughput(chosen.runs, chosen.scale)
+    if chosen.generations:
+        loop, executed = generations(chosen.generations, chosen.scale)
+        print(f"a generation of {GENERATION}: {loop:.3f} s in a pool, {executed:.3f} s in the executor")
+        return
+    found = throughput(chosen.runs, chosen.scale, chosen.pairs)
     loop, run = 1e3 * found["loop_run_s"], 1e3 * found["sweep_run_s"]
     print(f"a run: {loop:.1f} ms in a bare loop, {run:.1f} ms in the sweep")
     print(f"throughput of the loop: {found['running']:.2f} once it runs, {found['with_start']:.2f} with its start")

@@ -214,7 +214,7 @@ def measure_sweep(runs: int) -> dict[str, Any]:
     """A sweep of this many short runs, beside the same in a bare loop on every core."""
     from benchmarks import engine
 
-    return engine.throughput(runs, engine.SCALE)
+    return engine.throughput(runs, engine.SCALE, pairs=1)
 
 
 ENGINES: dict[str, Callable[[int], dict[str, Any]]] = {

@@ -1,5 +1,6 @@
 """What the tests share: small scenarios and histories that are simulated once."""
 
+import logging
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from experiments import cli
+from experiments.runs.cluster import SETTINGS
 from model.model import MutualAidModel
 from model.scenario import Scenario
 
@@ -65,3 +67,23 @@ def interrupt_at(monkeypatch):
         monkeypatch.setattr(MutualAidModel, "step", interrupted)
 
     return at
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A Dask cluster of two workers, to which sweeps connect by its address, without a key."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    options = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
+    with (
+        dask.config.set(SETTINGS),
+        LocalCluster(n_workers=2, env={"NUMBA_NUM_THREADS": "1"}, silence_logs=logging.CRITICAL, **options) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="session")
+def address(cluster):
+    return cluster.scheduler.address

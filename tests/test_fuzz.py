@@ -16,8 +16,9 @@ from experiments.calibration import ensemble, priors
 from experiments.console import scenario_from
 from experiments.sweeps import study
 from experiments.sweeps.design import Design
-from experiments.sweeps.engine import Shard, Task, missing, run_units
-from experiments.sweeps.store import Store
+from experiments.sweeps.engine import Shard, missing
+from experiments.sweeps.store import Store, version
+from experiments.sweeps.units import Task, run_unit
 from model import scenario
 from model.errors import UserError
 
@@ -211,7 +212,7 @@ def folder(tmp_path_factory):
     for unit in missing(asked.work, {}, {}, Shard()):
         scenarios = [asked.scenario_of(unit.point, replicate) for replicate in range(2)]
         task = Task(unit, asked.values_at(unit.point), scenarios)
-        assert not run_units(store.folder, [task], ["members"], None)[0]
+        assert run_unit(store.folder, version(), ["members"], task)
     return store.folder
 
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from experiments.calibration.posterior import Posterior
 from experiments.calibration.priors import Priors, to_cube, to_normal
 from experiments.calibration.search import search
 from experiments.output import write, write_table, writing
+from experiments.runs.executor import Executor
 
 NOISE_SEED, ELSEWHERE_SEED, AGAIN_SEED = 500_000, 650_000, 800_000
 """First seeds: of runs that measure noise, of those at points found elsewhere, of those of the set that is kept."""
@@ -93,7 +93,7 @@ class Fit:
 def calibrate(
     journal: Journal,
     plan: Plan,
-    pool: ProcessPoolExecutor,
+    run: Executor,
     progress: Progress,
     elsewhere: NDArray[np.float64] | None = None,
     record: NDArray[np.float64] | float = 0.0,
@@ -104,12 +104,12 @@ def calibrate(
     `record` is another record than the published one, as distances from it in half bands.
     """
     rows = Rows(tuple(journal.targets), record)
-    points, simulated = search(journal, rows, plan, pool, progress)
+    points, simulated = search(journal, rows, plan, run, progress)
 
     def simulate(name: str, asked: NDArray[np.float64], first_seed: int) -> NDArray[np.float64]:
         seeds = range(first_seed, first_seed + len(asked))
         _, found = journal.simulate(
-            name, to_cube(asked), plan.scale, seeds, pool, lambda done: progress(name, done, len(asked), math.nan)
+            name, to_cube(asked), plan.scale, seeds, run, lambda done: progress(name, done, len(asked), math.nan)
         )
         progress(name, len(asked), len(asked), float(np.median(rows.misfit(rows.standardise(found)))))
         return found
@@ -117,7 +117,7 @@ def calibrate(
     if elsewhere is not None:
         simulated = np.concatenate([simulated, simulate("elsewhere", to_normal(elsewhere), ELSEWHERE_SEED)])
         points = np.concatenate([points, to_normal(elsewhere)])
-    found = posterior.infer(journal, rows, points, simulated, plan, pool, progress)
+    found = posterior.infer(journal, rows, points, simulated, plan, run, progress)
     centre = np.tile(np.median(found.points, axis=0), (REPEATS, 1))
     noise = rows.standardise(simulate("noise", centre, NOISE_SEED)).std(axis=0, ddof=1)
     kept = spread(found, rows, plan.set_size)
@@ -141,11 +141,11 @@ def spread(found: Posterior, rows: Rows, number: int) -> NDArray[np.int64]:
 
 
 def best_of_search(
-    journal: Journal, plan: Plan, pool: ProcessPoolExecutor, progress: Progress, number: int
+    journal: Journal, plan: Plan, run: Executor, progress: Progress, number: int
 ) -> list[dict[str, Any]]:
     """All parameters of the scenarios with which the search came nearest, best first; the first part of `calibrate`."""
     rows = Rows(tuple(journal.targets))
-    points, simulated = search(journal, rows, plan, pool, progress)
+    points, simulated = search(journal, rows, plan, run, progress)
     best = np.argsort(rows.misfit(rows.standardise(simulated)), kind="stable")[:number]
     return [journal.base.replace(**journal.priors.parameters(point)).values() for point in to_cube(points[best])]
 

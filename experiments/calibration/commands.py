@@ -23,13 +23,12 @@ from experiments.console import (
 )
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
-
     from pandas import DataFrame
 
     from experiments.calibration.calibrate import Fit
     from experiments.calibration.journal import Journal, Progress
     from experiments.output import OutputFolder
+    from experiments.runs.executor import Executor
     from model.scenario import Scenario
 
 RunsOption = Annotated[int, typer.Option("--runs", parser=whole(1), metavar="N", help="Simulations of the search.")]
@@ -159,18 +158,18 @@ def _at_work(
     plan: Plan,
     workers: int | None,
     what: str = "",
-    started: "ProcessPoolExecutor | None" = None,
-) -> Iterator[tuple["ProcessPoolExecutor", "Progress"]]:
+    started: "Executor | None" = None,
+) -> Iterator[tuple["Executor", "Progress"]]:
     """Processes (those that are started, if any) and bars for simulations of a journal, which can be interrupted."""
-    from experiments.runs.processes import workers as processes
+    from experiments.runs.executor import Executor
 
     journal.base.replace(scale=plan.scale)  # before anything is written: is it allowed at all?
     journal.open(asdict(plan))
-    with steps() as report, nullcontext(started) if started else processes(workers) as pool:
-        try:
-            yield pool, misfit_steps(lambda step, done, of, note: report(f"{what} {step}".strip(), done, of, note))
-        except KeyboardInterrupt:
-            raise _interrupted(f"the same command goes on from {journal.folder}") from None
+    try:
+        with steps() as report, nullcontext(started) if started else Executor(workers, kept=journal.folder) as run:
+            yield run, misfit_steps(lambda step, done, of, note: report(f"{what} {step}".strip(), done, of, note))
+    except KeyboardInterrupt:
+        raise _interrupted(f"the same command goes on from {journal.folder}") from None
 
 
 def _interrupted(what_now: str) -> typer.Exit:
@@ -187,16 +186,16 @@ def _fit(
     *,
     made: int = 0,
     elsewhere: Any = None,
-    started: "ProcessPoolExecutor | None" = None,
+    started: "Executor | None" = None,
 ) -> tuple["Fit", "DataFrame | None"]:
     """Calibrate with bars and keep the result; also what was found again of so many made records."""
     from experiments.calibration import recovery
     from experiments.calibration.calibrate import calibrate as fit
     from experiments.calibration.calibrate import keep
 
-    with _at_work(journal, plan, workers, what, started) as (pool, progress):
-        found = fit(journal, plan, pool, progress, elsewhere)
-        again = recovery.recover(journal, made, pool, progress) if made else None
+    with _at_work(journal, plan, workers, what, started) as (run, progress):
+        found = fit(journal, plan, run, progress, elsewhere)
+        again = recovery.recover(journal, made, run, progress) if made else None
     keep(found, journal.folder)
     return found, again
 
@@ -233,33 +232,36 @@ def stories(
     from experiments.calibration.calibrate import best_of_search
     from experiments.calibration.journal import Journal
     from experiments.output import OutputFolder
-    from experiments.runs.processes import workers as processes
+    from experiments.runs.executor import Executor
 
     record = targets.load()
     wanted = [target for target in record if target.role == "fit"]
     plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, set_size=number, scale=scale, steps=steps_)
     journals, found, told = {}, {"shipped": ensemble.load()}, {}
-    with processes(workers) as started:  # once for all stories: a start takes as long as many simulations
-        for story, what in rivals.STORIES.items():
-            base = _base(story)
-            free = rivals.priors_of(story, priors.load().without(base.differences()))
-            journal = Journal(out / story, base, free, wanted)
-            with _at_work(journal, plan, workers, what, started) as (pool, progress):
-                found[story] = best_of_search(journal, plan, pool, progress, rivals.SHARED)
-            journals[story] = journal
-        for story, journal in journals.items():
-            what = rivals.STORIES[story]
-            others = rivals.of_the_others(found, story, journal.priors, elsewhere)
-            fit, _ = _fit(journal, plan, workers, what, elsewhere=others, started=started)
-            histories = _histories(
-                journal.base.replace(scale=scale),
-                fit.sets(),
-                workers,
-                f"{what} 2021",
-                f"the same command goes on from {out}",
-                started,
-            )
-            told[story] = rivals.Told(fit, ensemble.read_off(histories, record))
+    try:
+        with Executor(workers, kept=out) as started:  # once for all stories: a start takes as long as many simulations
+            for story, what in rivals.STORIES.items():
+                base = _base(story)
+                free = rivals.priors_of(story, priors.load().without(base.differences()))
+                journal = Journal(out / story, base, free, wanted)
+                with _at_work(journal, plan, workers, what, started) as (run, progress):
+                    found[story] = best_of_search(journal, plan, run, progress, rivals.SHARED)
+                journals[story] = journal
+            for story, journal in journals.items():
+                what = rivals.STORIES[story]
+                others = rivals.of_the_others(found, story, journal.priors, elsewhere)
+                fit, _ = _fit(journal, plan, workers, what, elsewhere=others, started=started)
+                histories = _histories(
+                    journal.base.replace(scale=scale),
+                    fit.sets(),
+                    workers,
+                    f"{what} 2021",
+                    f"the same command goes on from {out}",
+                    started,
+                )
+                told[story] = rivals.Told(fit, ensemble.read_off(histories, record))
+    except KeyboardInterrupt:  # while the workers start
+        raise _interrupted(f"the same command goes on from {out}") from None
     table = rivals.compare(told, record)
     with OutputFolder(out) as folder:
         folder.table("stories.csv", table)
@@ -360,14 +362,14 @@ def _histories(
     workers: int | None,
     what: str = "histories",
     interrupted: str = "nothing was written",
-    started: "ProcessPoolExecutor | None" = None,
+    started: "Executor | None" = None,
 ) -> list["DataFrame"]:
     """The history of each parameter set, with a bar."""
     from experiments.calibration import ensemble
-    from experiments.runs.processes import workers as processes
+    from experiments.runs.executor import Executor
 
     try:
-        with steps() as report, nullcontext(started) if started else processes(workers) as pool:
-            return ensemble.histories(base, sets, pool, lambda done, of: report(what, done, of, ""))
+        with steps() as report, nullcontext(started) if started else Executor(workers) as run:
+            return ensemble.histories(base, sets, run, lambda done, of: report(what, done, of, ""))
     except KeyboardInterrupt:
         raise _interrupted(interrupted) from None

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from experiments.runs.executor import Executor
 from experiments.runs.simulate import simulate
 from experiments.simulated import MEASURED, Simulated
 from experiments.targets import Target
@@ -61,15 +61,14 @@ def _history(scenario: Scenario) -> pd.DataFrame:
 def histories(
     base: Scenario,
     sets: list[dict[str, float]],
-    pool: ProcessPoolExecutor,
+    run: Executor,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[pd.DataFrame]:
     """The history of each parameter set, each with its own seed, in the order of the sets."""
     scenarios = [base.replace(rng=FIRST_SEED + number, **values) for number, values in enumerate(sets)]
-    running = {pool.submit(_history, scenario): number for number, scenario in enumerate(scenarios)}
     found: dict[int, pd.DataFrame] = {}
-    for future in as_completed(running):
-        found[running[future]] = future.result()
+    for number, history in run.map(_history, scenarios):
+        found[number] = history
         progress(len(found), len(scenarios))
     return [found[number] for number in range(len(scenarios))]
 

@@ -7,7 +7,6 @@ emulator proposes a step, and the step is taken or not by what the simulator say
 fast the chains mix, and the simulator alone where they go.
 """
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +19,7 @@ from experiments.calibration.journal import Journal, Progress
 from experiments.calibration.misfit import Rows
 from experiments.calibration.plan import Plan
 from experiments.calibration.priors import FARTHEST, to_cube
+from experiments.runs.executor import Executor
 
 NEAREST = 1_600
 """Simulations on which an emulator is fitted, at least: those of the last waves, and the best of all others."""
@@ -134,7 +134,7 @@ def infer(
     points: NDArray[np.float64],
     simulated: NDArray[np.float64],
     plan: Plan,
-    pool: ProcessPoolExecutor,
+    run: Executor,
     progress: Progress,
 ) -> Posterior:
     """Waves and chains of simulations, beginning from those of the search; points in normal coordinates."""
@@ -145,10 +145,10 @@ def infer(
         asked = walk(density, points[best], runs, plan.seed + wave)
         seeds = range(1_000_000 + runs * wave, 1_000_000 + runs * (wave + 1))
         told = partial(_told, progress, f"wave {wave + 1}", runs)
-        _, found = journal.simulate(f"wave-{wave}", to_cube(asked), plan.scale, seeds, pool, told)
+        _, found = journal.simulate(f"wave-{wave}", to_cube(asked), plan.scale, seeds, run, told)
         points, simulated = np.concatenate([points, asked]), np.concatenate([simulated, found])
         progress(f"wave {wave + 1}", runs, runs, float(np.median(rows.misfit(rows.standardise(found)))))
-    return _chains(journal, rows, points, simulated, searched, plan, pool, progress)
+    return _chains(journal, rows, points, simulated, searched, plan, run, progress)
 
 
 def _chains(
@@ -158,7 +158,7 @@ def _chains(
     simulated: NDArray[np.float64],
     searched: int,
     plan: Plan,
-    pool: ProcessPoolExecutor,
+    run: Executor,
     progress: Progress,
 ) -> Posterior:
     """Independent chains, each with a simulation a step and a seed of its own."""
@@ -176,7 +176,7 @@ def _chains(
             asked, gain = sample[: plan.chains], np.zeros(plan.chains)
         else:
             asked, gain = propose(density, here, spread, generator)
-        _, found = journal.simulate(f"chains-{step:04d}", to_cube(asked), plan.scale, seeds, pool)
+        _, found = journal.simulate(f"chains-{step:04d}", to_cube(asked), plan.scale, seeds, run)
         points, simulated = np.concatenate([points, asked]), np.concatenate([simulated, found])
         there = log_density(asked, rows.misfit(rows.standardise(found)))
         if step == 0:

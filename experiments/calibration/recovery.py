@@ -8,8 +8,7 @@ given any record of a pool that grew is nothing.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from experiments.calibration.journal import Journal, Progress
 from experiments.calibration.misfit import FREEDOM, WITHIN, Rows
 from experiments.calibration.plan import RECOVERY
 from experiments.calibration.priors import to_cube
+from experiments.runs.executor import Executor
 
 SEED = 600_000
 """First seed of the runs with known parameters."""
@@ -35,18 +35,18 @@ WRONG = 0.7
 LEVEL = 0.05
 
 
-def recover(journal: Journal, truths: int, pool: ProcessPoolExecutor, progress: Progress) -> pd.DataFrame:
+def recover(journal: Journal, truths: int, run: Executor, progress: Progress) -> pd.DataFrame:
     """One line a parameter and truth: the true quantile of the prior, the interval found, and the rank of the truth.
 
     The rank is the share of the posterior's draws that are smaller.
     """
     rows = Rows(tuple(journal.targets))
-    true, records = _synthetic(journal, rows, truths, pool)
+    true, records = _synthetic(journal, rows, truths, run)
     lines = []
     for number, (point, record) in enumerate(zip(true, records, strict=True)):
-        own = replace(journal, folder=journal.folder / f"recovery-{number}")
+        own = journal.at(journal.folder / f"recovery-{number}")
         own.open(asdict(RECOVERY) | {"record": number})
-        fit = calibrate(own, RECOVERY, pool, _named(progress, f"synthetic record {number + 1}:"), record=record)
+        fit = calibrate(own, RECOVERY, run, _named(progress, f"synthetic record {number + 1}:"), record=record)
         draws = to_cube(fit.posterior.points)
         low, high = np.quantile(draws, INTERVAL, axis=0)
         ranks = (draws < point).mean(axis=0)
@@ -61,13 +61,13 @@ def _named(progress: Progress, what: str) -> Progress:
 
 
 def _synthetic(
-    journal: Journal, rows: Rows, truths: int, pool: ProcessPoolExecutor
+    journal: Journal, rows: Rows, truths: int, run: Executor
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """True points of the prior's cube, (truths, parameters), and their records (`Rows.record`), (truths, rows)."""
     generator = np.random.default_rng(SEED)
     asked = generator.uniform(size=(CANDIDATES * truths, len(journal.priors.fitted)))
     seeds = range(SEED, SEED + len(asked))
-    _, simulated = journal.simulate(f"recovery-{truths}", asked, RECOVERY.scale, seeds, pool)
+    _, simulated = journal.simulate(f"recovery-{truths}", asked, RECOVERY.scale, seeds, run)
     members = [number for number, target in enumerate(rows.targets) if target.measure == "members"]
     alive = np.nanmax(simulated[:, members], axis=1) >= ALIVE if members else np.ones(len(asked), dtype=bool)
     blur = generator.standard_t(FREEDOM, simulated.shape) / WITHIN

@@ -4,8 +4,6 @@ CMA-ES (Hansen & Ostermeier 2001) needs no gradient, bears noise, and learns whi
 the most probable point, prior included, in coordinates in which the prior is a standard normal.
 """
 
-from concurrent.futures import ProcessPoolExecutor
-
 import cma
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,7 @@ from experiments.calibration.journal import Journal, Progress
 from experiments.calibration.misfit import Rows
 from experiments.calibration.plan import Plan
 from experiments.calibration.priors import FARTHEST, to_cube
+from experiments.runs.executor import Executor
 
 STEP = 0.6
 """First standard deviation, in those of the prior."""
@@ -23,7 +22,7 @@ def search(
     journal: Journal,
     rows: Rows,
     plan: Plan,
-    pool: ProcessPoolExecutor,
+    run: Executor,
     progress: Progress,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """All points looked at, in normal coordinates, and their simulated rows: (points, parameters) and (points, rows).
@@ -39,7 +38,7 @@ def search(
         asked = np.clip(strategy.ask(), -FARTHEST, FARTHEST)
         first = 1 + generation * strategy.popsize
         seeds = range(first, first + strategy.popsize)
-        _, found = journal.simulate(f"search-{generation:04d}", to_cube(asked), plan.search_scale, seeds, pool)
+        _, found = journal.simulate(f"search-{generation:04d}", to_cube(asked), plan.search_scale, seeds, run)
         misfits = rows.misfit(rows.standardise(found))
         strategy.tell(list(asked), (misfits + 0.5 * np.square(asked).sum(axis=1)).tolist())
         points.append(asked)

@@ -5,7 +5,6 @@ import logging
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from multiprocessing import resource_tracker
@@ -19,6 +18,8 @@ KILLS = 3
 GUARD = '`if __name__ == "__main__":`'
 SETTINGS = {
     "distributed.scheduler.allowed-failures": KILLS - 1,
+    # A machine that sleeps, or stands still, is no reason to drop its workers.
+    "distributed.scheduler.worker-ttl": None,
     "distributed.worker.memory.terminate": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.spill": False,
@@ -32,42 +33,12 @@ SETTINGS = {
 """How Dask is set up for runs that take a second and write their own results."""
 
 
-PAUSE, LOOK, GONE = 0.005, 5.0, 60.0
-"""Seconds between two looks for a result, and two for a worker; and without a worker until they are taken for gone."""
-
-
 class ClusterError(UserError):
     """A cluster that cannot be reached or started, or that went away, in one line."""
 
 
 class WorkersGoneError(ClusterError):
     """No worker is left, and none is being started."""
-
-
-def next_ready(client: Any, futures: Any, *, watched: bool) -> Any:
-    """The next of Dask's futures that has ended.
-
-    Args:
-        client: the client that submitted them.
-        futures: an `as_completed` that is not empty.
-        watched: whether to give up when there has been no worker for a while. Dask starts a worker again that dies, but
-            not always one that dies while it starts.
-
-    Raises:
-        WorkersGoneError: if there has been none.
-    """
-    seen = looked = time.monotonic()
-    while not futures.has_ready():
-        time.sleep(PAUSE)
-        now = time.monotonic()
-        if watched and now > looked + LOOK:
-            looked = now
-            seen = now if client.nthreads() else seen
-            if now - seen > GONE:
-                raise WorkersGoneError(
-                    "workers = 0 are left on this machine; allowed: the same command again, it goes on"
-                )
-    return next(futures)
 
 
 def _started[T](start: Callable[[], T]) -> T:
@@ -143,26 +114,6 @@ def _without_guard() -> str:
         if script and "__main__" not in Path(script).read_text(encoding="utf-8"):
             return f"; in '{script}' the call must stand under {GUARD}, for the workers read it, too"
     return ""
-
-
-@contextlib.contextmanager
-def losing(client: Any, folder: Path) -> Iterator[None]:
-    """Say in one line that the cluster has gone.
-
-    Raises:
-        ClusterError: if it goes in this block.
-    """
-    from distributed import CancelledError
-    from distributed.comm import CommClosedError
-
-    address = client.scheduler.address
-    try:
-        yield
-    except (CancelledError, CommClosedError):
-        raise ClusterError(
-            f"scheduler = '{address}' went away; what it had finished is in '{folder}', "
-            "and the same command goes on from there"
-        ) from None
 
 
 @contextlib.contextmanager

@@ -87,6 +87,7 @@ def _run(what: str, study: "Study", folder: Path, workers: int | None, **options
             last = state
             rate = (state.done - state.begun) / max(time.monotonic() - begin, 1e-9)
             waits = f", {state.elsewhere} run by another sweep in this folder" if state.elsewhere else ""
+            waits += f"; {state.waits}" if state.waits else ""
             report(what, state.done, state.of, f"{rate:.2f} runs/s, {state.failed} failed{waits}")
 
         try:

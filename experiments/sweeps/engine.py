@@ -1,47 +1,33 @@
-"""Runs what is missing in a result folder, on a Dask cluster: an embedded one, or any that listens at an address.
+"""Runs what is missing in the result folder of a study.
 
-The workers write the results themselves; what comes back is a word. A worker gets about a second's work at a time, and
-no more, so the memory of this process does not grow with the number of runs, and little is lost with a worker.
+The workers write the results themselves; what comes back is a word, so the memory of this process does not grow with
+the number of runs.
 """
 
-import itertools
-import math
-import multiprocessing
 import os
 import random
 import re
 import time
-import traceback
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import pyarrow as pa
-
-from experiments.output import OutputError, writing
-from experiments.runs.cluster import WorkersGoneError, cluster, losing, next_ready
-from experiments.runs.simulate import simulate
-from experiments.simulated import Simulated
+from experiments.output import writing
+from experiments.runs.executor import Executor
+from experiments.runs.leases import Leases
 from experiments.sweeps import replication
 from experiments.sweeps.design import StudyError
-from experiments.sweeps.leases import Leases
 from experiments.sweeps.store import Store, Unit, read_summaries, version
 from experiments.sweeps.study import FIRST_REPLICATES, Study, Work
-from experiments.sweeps.summaries import summarise
+from experiments.sweeps.units import Task, run_unit
 from model import memory
 from model.files import shown
-from model.report import Report
 
 MOST_TOGETHER = 20
 """Replicates of a point that are run and kept together."""
-TASK_SECONDS, MOST_UNITS = 1.0, 32
-"""Work that is handed to a worker at once, so that short runs do not wait for the scheduler: about so long, and at most
-so many units."""
 SIGHT = (0, 1, 4, 15)
 """Seconds to wait, one after the other, until a shared file system shows what a worker has written."""
-ATTEMPTS = 3
-"""How often the embedded cluster is started, if its workers end and are not started again."""
 PAUSE = 1.0
 """Seconds between two looks at what other sweeps in the same folder still run."""
 SHARE_OF_MEMORY = 0.9
@@ -90,6 +76,8 @@ class Progress:
     """Processes of the embedded cluster."""
     elsewhere: int = 0
     """Replicates that other sweeps run in the same folder, when nothing else is left."""
+    waits: str = ""
+    """What the sweep waits for, in a line; empty while runs end."""
 
 
 def _owned(work: Work, shard: Shard) -> Callable[[int], bool]:
@@ -187,15 +175,12 @@ def sweep(
         StudyError: if the folder holds another study's results, or no worker would fit into memory.
         OutputError: if results cannot be written; those written before are intact.
     """
-    # A worker that reads a script without a guard comes by here, too: it ends, and the command says why.
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise SystemExit(1)
     shard = shard or Shard()
     store = Store(Path(folder))
     store.open(study)
     owned = _owned(study.work, shard)
     if retry:
-        store.forget_failures(owned)
+        store.forget_failures(lambda unit: owned(unit.point))
 
     def look() -> tuple[list[Unit], int, int]:
         """The units still missing, the runs done and the units failed."""
@@ -214,16 +199,26 @@ def sweep(
     # Sweeps that share a folder begin at different places, so that they rarely want the same unit.
     place = random.random()
 
-    def go_through(client: Any, leases: Leases) -> None:
-        """Run what is missing, until nothing is."""
-        nonlocal units
+    def wait_for(what: str) -> None:
+        state.waits = what
+        progress(state)
+
+    options = {"dashboard": dashboard, "kept": store.folder, "waiting": wait_for}
+    with Leases(store) as leases, Executor(state.workers or None, scheduler, **options) as run:
         progress(state)
         while units:
             first = int(place * len(units))
             order = units[first:] + units[:first]
             if backwards:
                 order.reverse()
-            ended = _run_all(client, study, store, leases, order, state, progress)
+            ended = set()
+            for unit, has_result in _run_all(run, study, store, leases, order):
+                ended.add(unit)
+                leases.release(unit)
+                state.done += unit.runs if has_result else 0
+                state.failed += not has_result
+                state.waits = ""
+                progress(state)
             if not ended:
                 state.elsewhere = sum(unit.runs for unit in units)
                 progress(state)
@@ -240,17 +235,6 @@ def sweep(
                 )
             state.of, state.elsewhere = state.done + sum(unit.runs for unit in units), 0
             progress(state)
-
-    with Leases(store) as leases:
-        for attempt in range(ATTEMPTS):
-            try:
-                with cluster(state.workers, scheduler, dashboard) as client, losing(client, store.folder):
-                    go_through(client, leases)
-                break
-            except WorkersGoneError:
-                if attempt + 1 == ATTEMPTS:
-                    raise
-                units, state.done, state.failed = look()
     return state.failed
 
 
@@ -271,147 +255,22 @@ def fitting(study: Study, workers: int) -> int:
 
 
 def _run_all(
-    client: Any,
-    study: Study,
-    store: Store,
-    leases: Leases,
-    units: list[Unit],
-    state: Progress,
-    progress: Callable[[Progress], None],
-) -> set[Unit]:
-    """Run these units, as many at a time as there are workers; returns those that no other sweep had.
+    run: Executor, study: Study, store: Store, leases: Leases[Unit], units: Sequence[Unit]
+) -> Iterator[tuple[Unit, bool]]:
+    """Run those of these units that no other sweep has; each with whether it has a result, as they end."""
+    claimed: list[Unit] = []
 
-    Raises:
-        WorkersGoneError: if the workers of this machine have all ended; those of another cluster are waited for.
-    """
-    from distributed import KilledWorker, as_completed
+    def tasks() -> Iterator[Task]:
+        for unit in filter(leases.claim, units):
+            claimed.append(unit)
+            scenarios = [study.scenario_of(unit.point, replicate) for replicate in range(*unit.span)]
+            yield Task(unit, study.values_at(unit.point), scenarios)
 
-    waiting = filter(leases.claim, units)
-    left = len(units)
-    suspects: list[Unit] = []
-    """Units of a task that took its worker down with others: they run again, each alone."""
-    ended = set()
-    running: dict[str, list[Unit]] = {}
-    futures = as_completed()
-    seconds = math.inf
-    """How long a unit takes; unknown until the first has ended."""
-
-    def submit() -> None:
-        """Give every worker something to do; a cluster may have more of them, or fewer, than a moment ago."""
-        nonlocal left
-        workers = max(1, len(client.nthreads()))
-        for _ in range(workers - len(running)):
-            # At the end the rest is divided, so that no worker waits for another.
-            most = min(MOST_UNITS, TASK_SECONDS / seconds, left / (2 * workers))
-            batch = [suspects.pop()] if suspects else list(itertools.islice(waiting, max(1, int(most))))
-            if not batch:
-                return
-            left -= len(batch)
-            tasks = [
-                Task(unit, study.values_at(unit.point), [study.scenario_of(unit.point, n) for n in range(*unit.span)])
-                for unit in batch
-            ]
-            threads = None if state.workers == 1 else 1
-            future = client.submit(
-                run_units, store.folder.resolve(), tasks, list(study.measures), threads, pure=False, retries=0
-            )
-            running[future.key] = batch
-            futures.add(future)
-
-    def settle(unit: Unit, *, failed: bool) -> None:
-        ended.add(unit)
-        leases.release(unit)
-        state.done += 0 if failed else unit.runs
-        state.failed += failed
-
-    submit()
-    while not futures.is_empty():
-        try:
-            future = next_ready(client, futures, watched=state.workers > 0)
-        except WorkersGoneError:
-            for unit in itertools.chain.from_iterable(running.values()):
-                leases.release(unit)
-            raise
-        batch = running.pop(future.key)
-        try:
-            failed, took = future.result()
-            seconds = took / len(batch)
-            for unit in batch:
-                settle(unit, failed=unit in failed)
-        except KilledWorker as error:
-            kept = store.finished()
-            lost = [unit for unit in batch if unit not in kept]
-            for unit in kept.keys() & set(batch):
-                settle(unit, failed=False)
-            if len(batch) == 1 and lost:
-                with writing(store.folder):
-                    store.set_aside(batch[0], f"took its worker down {error.allowed_failures + 1} times", "")
-                settle(batch[0], failed=True)
-            else:
-                suspects += lost
-                left += len(lost)
-        except (OutputError, StudyError):
-            client.cancel(list(futures.futures))
-            raise
-        progress(state)
-        del future
-        submit()
-    return ended
-
-
-class Task(NamedTuple):
-    """A unit to run, with what it needs."""
-
-    unit: Unit
-    values: dict[str, Any]
-    """The varied parameters of its point."""
-    scenarios: list[Any]
-    """One for each replicate."""
-
-
-def run_units(folder: Path, tasks: list[Task], measures: list[str], threads: int | None) -> tuple[set[Unit], float]:
-    """Run some units, one after the other, in the worker; returns those that failed and the seconds it took.
-
-    Raises:
-        StudyError: if the worker has another version of the model than the folder.
-        OutputError: if a result cannot be written.
-    """
-    import numba
-
-    if threads is not None:
-        numba.set_num_threads(threads)
-    begun = time.perf_counter()
-    store = Store(folder)
-    if (made_with := store.made_with()["model"]) != (here := version()):
-        raise StudyError(
-            f"model = {here} of a worker differs from {made_with} of '{folder}'; allowed: the same version"
-        )
-    failed = {task.unit for task in tasks if not _run_unit(store, task, measures)}
-    return failed, time.perf_counter() - begun
-
-
-def _run_unit(store: Store, task: Task, measures: list[str]) -> bool:
-    """Run the replicates of a unit and write their result; returns whether it has one."""
-    parts, summaries = [], []
-    try:
-        for replicate, scenario in enumerate(task.scenarios, start=task.unit.first):
-            report = simulate(scenario)
-            summaries.append(summarise(Simulated.of_report(report)))
-            keys = {"point": task.unit.point, **task.values, "replicate": replicate, "seed": scenario.seed}
-            parts.append(table_of(report, keys, measures))
-    except Exception as error:  # whatever a run raises is its result; the others go on
-        trace = traceback.format_exc()
+    def killed(task: Task, times: int) -> bool:
         with writing(store.folder):
-            store.set_aside(task.unit, f"{type(error).__name__}: {error}", trace)
+            store.set_aside(task.unit, f"took its worker down {times} times", "")
         return False
-    with writing(store.folder):
-        store.keep(task.unit, pa.concat_tables(parts), summaries)
-    return True
 
-
-def table_of(report: Report, keys: Mapping[str, Any], measures: Sequence[str]) -> pa.Table:
-    """A row for each period and plan of a run: the keys, period, date, plan, and these measures."""
-    index, columns = report.index(), report.columns()
-    size = len(index["plan"])
-    repeated = {name: pa.repeat(pa.scalar(value), size) for name, value in keys.items()}
-    return pa.table(repeated | index | {name: columns[name] for name in measures})
+    one = partial(run_unit, store.folder.resolve(), version(), list(study.measures))
+    for number, has_result in run.map(one, tasks(), of=len(units), killed=killed):
+        yield claimed[number], has_result

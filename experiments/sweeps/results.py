@@ -83,11 +83,8 @@ class Results:
         """
         found = []
         for store in self.stores:
-            for file in store.damaged():
-                aside = store.folder / "damaged"
-                with writing(aside):
-                    aside.mkdir(exist_ok=True)
-                    file.replace(aside / file.name)
+            for file in store.damaged_units():
+                store.put_aside(file)
                 found.append(file)
         for name in ("finished", "failed", "missing", "summaries", "verdicts", "_apart"):
             self.__dict__.pop(name, None)

@@ -83,7 +83,8 @@ def test_what_cannot_be_done_is_refused_with_one_line(tmp_path, monkeypatch, cap
 
 
 @pytest.mark.slow
-def test_ctrl_c_of_calibrate_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_calibration_that_is_interrupted_or_killed_keeps_what_is_finished_and_ends_its_workers(tmp_path, how):
     command = [sys.executable, "-c", "from experiments.cli import main; main()", "calibrate", "--out", str(tmp_path)]
     running = subprocess.Popen(
         [*command, "--workers", "1"],
@@ -92,11 +93,15 @@ def test_ctrl_c_of_calibrate_keeps_what_is_finished_and_says_how_to_go_on(tmp_pa
         stderr=subprocess.STDOUT,
         text=True,
     )
-    while running.poll() is None and not list(tmp_path.glob("search-*.npz")):
+    while running.poll() is None and not list(tmp_path.glob("simulations/search-*.parquet")):
         time.sleep(0.1)
-    os.killpg(running.pid, signal.SIGINT)
-    said, _ = running.communicate(timeout=120)
-    assert running.returncode == 130, said
-    assert "interrupted; the same command goes on from" in said
+    if how == signal.SIGINT:
+        os.killpg(running.pid, how)  # as a terminal does
+    else:
+        running.kill()
+    said, _ = running.communicate(timeout=120)  # which waits for the workers, too: they hold the pipe
+    assert running.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL), said
+    assert ("interrupted; the same command goes on from" in said) == (how == signal.SIGINT)
     assert "Traceback" not in said
-    assert list(tmp_path.glob("search-0000.npz"))
+    assert list(tmp_path.glob("simulations/search-0000-*.parquet"))
+    assert not list(tmp_path.glob("simulations/*.unfinished"))

@@ -11,10 +11,11 @@ from scipy import stats
 from experiments import targets
 from experiments.calibration import ensemble, posterior, priors, recovery
 from experiments.calibration.calibrate import best_of_search, calibrate, keep
-from experiments.calibration.journal import Journal, JournalError
+from experiments.calibration.journal import Journal
 from experiments.calibration.misfit import Rows
 from experiments.calibration.plan import Plan
-from experiments.runs.processes import workers
+from experiments.runs.executor import Executor
+from experiments.runs.store import StoreError
 from model.scenario import Scenario
 
 FIT = [target for target in targets.load() if target.role == "fit"]
@@ -46,20 +47,20 @@ def journal_in(folder, seed=1, rows=None):
 
 
 @pytest.fixture(scope="module")
-def pool():
+def run():
     """One worker for all tests, which simulates; walks are short, and few runs measure the noise."""
-    with pytest.MonkeyPatch.context() as patch, workers(1) as pool:
+    with pytest.MonkeyPatch.context() as patch, Executor(1) as run:
         patch.setattr("experiments.calibration.calibrate.REPEATS", 4)
         patch.setattr(posterior, "WALK", 60)
         patch.setattr(recovery, "RECOVERY", PLAN)
-        yield pool
+        yield run
 
 
 @pytest.fixture(scope="module")
-def finished(pool, tmp_path_factory):
+def finished(run, tmp_path_factory):
     """The folder of a whole calibration, not to be changed, and what it found."""
     folder = tmp_path_factory.mktemp("whole")
-    return folder, run(folder, pool)
+    return folder, calibrated(folder, run)
 
 
 @pytest.fixture
@@ -69,19 +70,18 @@ def folder(finished, tmp_path):
     return tmp_path / "copy"
 
 
-def run(folder, pool):
-    return calibrate(journal_in(folder), PLAN, pool, lambda *_: None)
+def calibrated(folder, run):
+    return calibrate(journal_in(folder), PLAN, run, lambda *_: None)
 
 
-def test_an_interrupted_calibration_goes_on_to_the_same_end(finished, folder, pool):
+def test_an_interrupted_calibration_goes_on_to_the_same_end(finished, folder, run):
     whole = finished[1]
-    batches = sorted(file.name for file in folder.glob("*.npz"))
-    chains = [f"chains-{step:04d}.npz" for step in range(9)]
-    assert batches == ["again.npz", *chains, "noise.npz", "search-0000.npz", "wave-0.npz"]
-    for name in batches:
-        if name not in {"search-0000.npz", "chains-0000.npz", "chains-0003.npz"}:
-            (folder / name).unlink()
-    again = run(folder, pool)
+    chains = [f"chains-{step:04d}" for step in range(9)]
+    assert journal_in(folder).whole() == ["again", *chains, "noise", "search-0000", "wave-0"]
+    for part, file in journal_in(folder).finished().items():
+        if part.batch not in {"search-0000", "chains-0000", "chains-0003"}:
+            file.unlink()
+    again = calibrated(folder, run)
     pd.testing.assert_frame_equal(pd.DataFrame(whole.sets()), pd.DataFrame(again.sets()))
     pd.testing.assert_frame_equal(whole.table(), again.table())
     keep(again, folder)
@@ -94,31 +94,31 @@ def test_an_interrupted_calibration_goes_on_to_the_same_end(finished, folder, po
     assert list(identifiability["parameter"].sort_values()) == sorted(NAMES)
 
 
-def test_points_found_elsewhere_are_looked_at_beside_those_of_the_search(tmp_path, pool):
+def test_points_found_elsewhere_are_looked_at_beside_those_of_the_search(tmp_path, run):
     journal, told = journal_in(tmp_path), []
-    best = best_of_search(journal, PLAN, pool, lambda *_: None, 3)
-    calibrate(journal, PLAN, pool, lambda *step: told.append(step[:3]), np.full((5, 2), 0.4))
+    best = best_of_search(journal, PLAN, run, lambda *_: None, 3)
+    calibrate(journal, PLAN, run, lambda *step: told.append(step[:3]), np.full((5, 2), 0.4))
     assert ("elsewhere", 5, 5) in told
-    assert (np.load(tmp_path / "elsewhere.npz")["points"] == 0.4).all()
-    searched = np.load(tmp_path / "search-0000.npz")
+    assert (journal.points("elsewhere")[0] == 0.4).all()
+    searched, simulated = journal.points("search-0000")
     rows = Rows(tuple(journal.targets))
-    misfits = rows.misfit(rows.standardise(searched["simulated"]))
-    nearest = journal.priors.parameters(searched["points"][misfits.argmin()])
+    misfits = rows.misfit(rows.standardise(simulated))
+    nearest = journal.priors.parameters(searched[misfits.argmin()])
     assert len(best) == 3
     assert best[0]["filing_share"] == nearest["filing_share"]
 
 
-def test_synthetic_records_are_fitted_and_give_an_interval_and_a_rank_for_every_parameter(tmp_path, pool, monkeypatch):
+def test_synthetic_records_are_fitted_and_give_an_interval_and_a_rank_for_every_parameter(tmp_path, run, monkeypatch):
     monkeypatch.setattr(recovery, "ALIVE", 0)
     told = []
-    found = recovery.recover(journal_in(tmp_path), 2, pool, lambda *step: told.append(step[0]))
+    found = recovery.recover(journal_in(tmp_path), 2, run, lambda *step: told.append(step[0]))
     assert found["parameter"].to_list() == list(NAMES) * 2
     assert (found["inside"] == found["true"].between(found["low"], found["high"])).all()
     assert (found["low"] <= found["high"]).all()
     assert found[["true", "rank"]].stack().between(0, 1).all()
     assert "synthetic record 2: search" in told
     # What is in the folders is used again.
-    pd.testing.assert_frame_equal(recovery.recover(journal_in(tmp_path), 2, pool, lambda *_: None), found)
+    pd.testing.assert_frame_equal(recovery.recover(journal_in(tmp_path), 2, run, lambda *_: None), found)
     said = recovery.summary(found)
     assert said[0].startswith(f"90 % intervals hold the true value in {found['inside'].mean():.1%} of 4 cases (+-")
     assert "uniform with p = " in said[2]
@@ -141,47 +141,52 @@ def test_uniform_ranks_are_told_from_those_of_intervals_that_are_too_narrow():
     assert recovery.uniform(ranks(2, 2, lambda size: generator.uniform(size=size)))[1] < 0.5
 
 
-def test_an_unfinished_batch_goes_on_where_it_stopped(tmp_path, pool, monkeypatch):
-    monkeypatch.setattr("experiments.calibration.journal.KEPT_AT_ONCE", 2)
+def test_an_unfinished_batch_goes_on_where_it_stopped(tmp_path, run, monkeypatch):
+    monkeypatch.setattr("experiments.runs.batches.KEPT_AT_ONCE", 2)
     points = np.random.default_rng(1).random((5, 2))
     journal, told = journal_in(tmp_path), []
-    whole = journal.simulate("whole", points, 1e6, range(1, 6), pool)[1]
+    whole = journal.simulate("whole", points, 1e6, range(1, 6), run)[1]
     with pytest.raises(KeyboardInterrupt):
-        journal.simulate("part", points, 1e6, range(1, 6), pool, interrupt_after(3))
-    assert len(journal.batch("part", ".part")[1]) == 2
-    assert journal.batch("part") is None
-    again = journal.simulate("part", points, 1e6, range(1, 6), pool, told.append)[1]
+        journal.simulate("part", points, 1e6, range(1, 6), run, interrupt_after(3))
+    assert [part.end for part in journal.finished() if part.batch == "part"] == [2]
+    assert journal.points("part") is None
+    again = journal.simulate("part", points, 1e6, range(1, 6), run, told.append)[1]
     np.testing.assert_array_equal(again, whole)
     assert told == [3, 4, 5]
-    assert not (tmp_path / "part.part").exists()
+    assert journal.whole() == ["part", "whole"]
 
 
-def test_a_batch_at_other_points_is_refused(tmp_path, pool):
+def test_a_batch_at_other_points_is_refused(tmp_path, run):
     journal = journal_in(tmp_path)
-    journal.simulate("some", np.full((2, 2), 0.4), 1e6, range(1, 3), pool)
-    with pytest.raises(JournalError, match=r"batch = 'some' of .* was simulated at other points; allowed: another"):
-        journal.simulate("some", np.full((2, 2), 0.5), 1e6, range(1, 3), pool)
+    journal.simulate("some", np.full((2, 2), 0.4), 1e6, range(1, 3), run)
+    with pytest.raises(StoreError, match=r"batch = 'some' of .* was simulated at other points; allowed: another"):
+        journal.simulate("some", np.full((2, 2), 0.5), 1e6, range(1, 3), run)
 
 
-def test_a_damaged_batch_is_simulated_again_and_a_damaged_journal_refused(finished, folder, pool):
-    sound = (folder / "noise.npz").read_bytes()
-    (folder / "noise.npz").write_bytes(sound[:100])
-    pd.testing.assert_frame_equal(finished[1].table(), run(folder, pool).table())
-    assert (folder / "noise.npz").read_bytes()[:100] == sound[:100]
+def test_a_damaged_batch_is_simulated_again_and_a_damaged_journal_refused(finished, folder, run):
+    file = next((folder / "simulations").glob("noise-*.parquet"))
+    sound = file.read_bytes()
+    spoiled = bytearray(sound)
+    spoiled[len(sound) // 2] ^= 1
+    file.write_bytes(spoiled)
+    pd.testing.assert_frame_equal(finished[1].table(), calibrated(folder, run).table())
+    assert file.read_bytes() == sound
+    assert (folder / "damaged" / file.name).read_bytes() == spoiled
     (folder / "calibration.json").write_text("{", encoding="utf-8")
-    with pytest.raises(JournalError, match=r"calibration.json' is damaged"):
+    with pytest.raises(StoreError, match=r"calibration.json in '.*' is damaged"):
         journal_in(folder)
 
 
 def test_another_calibration_is_refused_and_the_finished_work_kept(tmp_path):
     journal_in(tmp_path)
     made = (tmp_path / "calibration.json").read_bytes()
-    with pytest.raises(JournalError, match=r"targets = .* differs from .*, with which"):
+    with pytest.raises(StoreError, match=r"targets = .* differs from .*, with which"):
         journal_in(tmp_path, rows=ROWS[:2])
-    with pytest.raises(JournalError, match="seed = 2 differs from 1"):
+    with pytest.raises(StoreError, match="seed = 2 differs from 1"):
         journal_in(tmp_path, seed=2)
     content = json.loads(made)
     (tmp_path / "calibration.json").write_text(json.dumps(content | {"model": "older"}), encoding="utf-8")
-    with pytest.raises(JournalError, match=r"model = .* differs from older"):
+    with pytest.raises(StoreError, match=r"model = .* differs from older"):
         journal_in(tmp_path)
-    assert {file.name for file in tmp_path.iterdir()} == {"calibration.json"}
+    assert {file.name for file in tmp_path.iterdir()} == {"calibration.json", "simulations"}
+    assert not list((tmp_path / "simulations").iterdir())

@@ -6,7 +6,7 @@ import pytest
 from experiments import targets
 from experiments.calibration import ensemble, priors, validation
 from experiments.calibration.journal import Journal
-from experiments.runs.processes import workers
+from experiments.runs.executor import Executor
 from model.scenario import PARAMETERS, Scenario
 
 
@@ -83,8 +83,8 @@ def test_the_sets_that_ship_are_within_their_priors_and_run_over_2021():
     for prior in chosen.fitted:
         assert all(prior.low <= values[prior.name] <= prior.high for values in sets)
     base = Scenario(expected_claims=True, scale=200_000)
-    with workers(1) as pool:
-        runs = ensemble.histories(base, sets[:3], pool)
+    with Executor(1) as run:
+        runs = ensemble.histories(base, sets[:3], run)
     assert [history["period"].iloc[-1] for history in runs] == ["2022-01-P2"] * 3
     quantiles = ensemble.bands(runs, (0.0, 1.0))
     wide = quantiles.pivot(index=["date", "plan"], columns="probability", values="members")

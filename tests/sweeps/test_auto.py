@@ -33,7 +33,7 @@ def play(store, unit):
         own = np.random.default_rng([replicate, unit.point]).normal(unit.point / 10, SPREAD[unit.point])
         summaries.append(dict.fromkeys(SUMMARIES, luck + own))
     keys = {"point": unit.point, "replicate": range(unit.first, unit.end)}
-    store.keep(unit, pa.Table.from_pandas(pd.DataFrame(keys)), summaries)
+    store.keep_unit(unit, pa.Table.from_pandas(pd.DataFrame(keys)), summaries)
 
 
 def ends(store):
@@ -112,7 +112,7 @@ def test_a_baseline_that_fails_ends_the_sweep(tmp_path):
     for point in (1, 2, 3):
         play(store, Unit(point, 0, FIRST_REPLICATES))
     assert engine.missing(auto().work, store.finished(), store.failed(), Shard()) == []
-    store.forget_failures(lambda point: point == 0)
+    store.forget_failures(lambda unit: unit.point == 0)
     assert engine.missing(auto().work, store.finished(), store.failed(), Shard()) == [first]
 
 

@@ -18,13 +18,15 @@ from distributed.utils import LoopRunner
 from small_studies import quick
 
 from experiments.output import OutputError
-from experiments.runs import cluster as runs
-from experiments.runs.cluster import ClusterError, WorkersGoneError
+from experiments.runs import executor
+from experiments.runs.cluster import ClusterError
+from experiments.runs.store import StoreError
 from experiments.sweeps import engine, store, study
 from experiments.sweeps.design import Design, StudyError
-from experiments.sweeps.engine import Shard, Task, sweep
+from experiments.sweeps.engine import Shard, sweep
 from experiments.sweeps.results import Results
-from experiments.sweeps.store import Store, Unit
+from experiments.sweeps.store import Store, Unit, version
+from experiments.sweeps.units import Task, run_unit
 from model.model import MutualAidModel
 
 
@@ -108,12 +110,12 @@ class TestSweeps:
 
     def test_results_of_another_study_or_model_do_not_mix(self, whole, address, monkeypatch):
         before = sorted(whole.rglob("*"))
-        with pytest.raises(StudyError, match=r"scale = 400000.0 differs from 500000.0, with which"):
+        with pytest.raises(StoreError, match=r"scale = 400000.0 differs from 500000.0, with which"):
             sweep(quick(scale=400_000), whole, scheduler=address)
-        with pytest.raises(StudyError, match=r"design.parameters.fee_rate = .* differs from \[0.0, 0.08\]"):
+        with pytest.raises(StoreError, match=r"design.parameters.fee_rate = .* differs from \[0.0, 0.08\]"):
             sweep(quick(design=Design("grid", {"wait_periods": [2, 6, 10], "fee_rate": [0.0, 0.1]})), whole)
         monkeypatch.setattr(store, "version", lambda: "another")
-        with pytest.raises(StudyError, match=r"model = .* differs from"):
+        with pytest.raises(StoreError, match=r"model = .* differs from"):
             sweep(quick(), whole, scheduler=address)
         assert sorted(whole.rglob("*")) == before
 
@@ -138,7 +140,7 @@ class TestSweeps:
         self, tmp_path, monkeypatch
     ):
         # All are handed out together, however long they take.
-        monkeypatch.setattr(engine, "TASK_SECONDS", math.inf)
+        monkeypatch.setattr(executor, "TASK_SECONDS", math.inf)
         fees = [0.08, 0.01, 0.0, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.09]
         folder = tmp_path / "out"
         asked = quick(design=Design("list", {"fee_rate": fees}))
@@ -148,61 +150,29 @@ class TestSweeps:
         assert [what["what"] for what in failed.values()] == ["took its worker down 3 times"]
         assert [unit.point for unit in Store(folder).finished()] == [0, 1, *range(3, 10)]
 
-    @pytest.mark.parametrize("times", [1, 3])
-    def test_a_cluster_whose_workers_are_gone_is_started_again(self, address, tmp_path, monkeypatch, times):
-        next_ready, asked = engine.next_ready, []
-
-        def gone(client, futures, *, watched):
-            asked.append(watched)
-            if len(asked) <= times:
-                raise WorkersGoneError("workers = 0 are left")
-            return next_ready(client, futures, watched=watched)
-
-        monkeypatch.setattr(engine, "next_ready", gone)
-        if times < engine.ATTEMPTS:
-            assert sweep(quick(), tmp_path, scheduler=address) == 0
-        else:
-            with pytest.raises(WorkersGoneError, match="workers = 0 are left"):
-                sweep(quick(), tmp_path, scheduler=address)
-            assert not list(Store(tmp_path).leases.iterdir())
-
-    def test_workers_that_are_gone_are_noticed(self, monkeypatch):
-        class Futures:
-            def has_ready(self):
-                return False
-
-        class Client:
-            def nthreads(self):
-                return {}
-
-        monkeypatch.setattr(runs, "LOOK", 0.0)
-        monkeypatch.setattr(runs, "GONE", 0.05)
-        with pytest.raises(WorkersGoneError):
-            runs.next_ready(Client(), Futures(), watched=True)
-
     def test_a_folder_that_cannot_be_written_is_one_line(self, address, tmp_path, whole):
         (tmp_path / "points").write_text("in the way")
         with pytest.raises(OutputError, match=r"out = .* cannot be written \(File exists\)"):
             sweep(quick(), tmp_path, scheduler=address)
-        with pytest.raises(StudyError, match="is not a result folder of a sweep"):
+        with pytest.raises(StoreError, match="is not a result folder of a sweep"):
             Results(tmp_path)
 
     def test_a_full_disk_leaves_earlier_results_intact(self, tmp_path, whole):
         folder = Store(tmp_path)
         folder.open(quick())
         table = Results(whole).table().head(200)
-        folder.keep(Unit(0, 0, 2), pa.Table.from_pandas(table), [{}])
-        before = {file: file.read_bytes() for file in folder.points.iterdir()}
+        folder.keep_unit(Unit(0, 0, 2), pa.Table.from_pandas(table), [{}])
+        before = {file: file.read_bytes() for file in folder.results.iterdir()}
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
         try:
             with pytest.raises(OutputError, match=r"cannot be written .*; results written before are intact"):
-                engine.run_units(tmp_path, [Task(Unit(1, 0, 1), {}, [quick().scenario_of(1, 0)])], ["members"], 1)
+                run_unit(tmp_path, version(), ["members"], Task(Unit(1, 0, 1), {}, [quick().scenario_of(1, 0)]))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
             signal.signal(signal.SIGXFSZ, handler)
-        assert {file: file.read_bytes() for file in folder.points.iterdir()} == before
+        assert {file: file.read_bytes() for file in folder.results.iterdir()} == before
 
     def test_a_study_that_does_not_fit_into_memory_is_refused_or_gets_fewer_workers(self, monkeypatch):
         need = quick().bytes_per_run()
@@ -293,7 +263,7 @@ def test_bytes_of_a_result_depend_on_the_result_alone(whole, tmp_path):
     table, summaries = pq.read_table(first[Unit(1, 0, 2)]), store.read_summaries(first[Unit(1, 0, 2)])
     again = Store(tmp_path)
     again.open(quick())
-    again.keep(Unit(1, 0, 2), table, summaries)
+    again.keep_unit(Unit(1, 0, 2), table, summaries)
     assert [file.name for file in again.finished().values()] == [first[Unit(1, 0, 2)].name]
 
 
@@ -302,7 +272,7 @@ def test_leftovers_of_dead_processes_are_swept_away_and_those_of_others_left(tmp
     folder.open(quick())
     name = os.uname().nodename
     dead, alive, elsewhere = (
-        folder.points / f".000001-000-002.abc.parquet.{node}.{process}.unfinished"
+        folder.results / f".000001-000-002.abc.parquet.{node}.{process}.unfinished"
         for node, process in ((name, 2**22 + 1), (name, os.getpid()), ("elsewhere", 2**22 + 1))
     )
     for file in (dead, alive, elsewhere):

@@ -9,10 +9,11 @@ from distributed import Client
 from small_studies import quick
 
 from experiments.output import OutputError
-from experiments.sweeps import engine, leases
+from experiments.runs import leases
+from experiments.runs.leases import Leases
+from experiments.sweeps import engine
 from experiments.sweeps.design import Design
 from experiments.sweeps.engine import sweep
-from experiments.sweeps.leases import Leases
 from experiments.sweeps.results import Results
 from experiments.sweeps.store import Store, Unit
 
@@ -43,6 +44,7 @@ def submitted(monkeypatch):
 def left_by(store, unit, node, process, age=0.0):
     """A lease that another sweep made, renewed so many seconds ago."""
     lease = store.leases / unit.name
+    lease.parent.mkdir(exist_ok=True)
     lease.write_text(f"{node}.{process}.abc")
     then = time.time() - age
     os.utime(lease, (then, then))
@@ -84,7 +86,7 @@ def test_what_was_finished_meanwhile_is_not_run_again(store, monkeypatch):
     with Leases(store) as one:
         assert one.claim(Unit(0, 0, 2))
         store.set_aside(Unit(1, 0, 2), "ValueError", "")
-        (store.points / "000002-000-002.0123456789abcdef.parquet").touch()
+        (store.results / "000002-000-002.0123456789abcdef.parquet").touch()
         assert not one.claim(Unit(1, 0, 2))
         assert not one.claim(Unit(2, 0, 2))
         assert [file.name for file in store.leases.iterdir() if "." not in file.name] == ["000000-000-002"]
@@ -140,6 +142,6 @@ def test_a_sweep_waits_for_another_and_does_its_work_if_it_dies(address, tmp_pat
 
 
 def test_leases_that_cannot_be_written_are_one_line(store):
-    (store.leases / Unit(0, 0, 2).name).mkdir()
+    (store.leases / Unit(0, 0, 2).name).mkdir(parents=True)
     with pytest.raises(OutputError, match=r"cannot be written \(Is a directory\)"), Leases(store):
         pass

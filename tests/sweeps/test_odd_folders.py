@@ -6,8 +6,8 @@ import shutil
 import pytest
 from small_studies import quick, typed
 
+from experiments.runs.store import StoreError
 from experiments.sweeps import study
-from experiments.sweeps.design import StudyError
 from experiments.sweeps.engine import sweep
 from experiments.sweeps.results import Results
 from experiments.sweeps.store import Store
@@ -83,7 +83,7 @@ def test_a_folder_of_results_that_cannot_be_read(copy, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.iterdir", closed)
-    with pytest.raises(StudyError, match="points' cannot be read: Permission denied"):
+    with pytest.raises(StoreError, match="points' cannot be read: Permission denied"):
         Store(copy).finished()
 
 
@@ -92,17 +92,17 @@ def test_a_file_that_cannot_be_read(copy, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.read_bytes", closed)
-    with pytest.raises(StudyError, match=r"cannot be read \(Permission denied\)"):
+    with pytest.raises(StoreError, match=r"cannot be read \(Permission denied\)"):
         _ = Results(copy).summaries
-    with pytest.raises(StudyError, match="cannot be read: Permission denied"):
-        Store(copy).damaged()
+    with pytest.raises(StoreError, match="cannot be read: Permission denied"):
+        Store(copy).damaged_units()
 
 
 @pytest.mark.parametrize("content", [{}, [1], "x", None, {"design": 3}, {"desigm": {"parameters": {}}}])
 def test_a_study_that_says_nothing_is_damaged(copy, content):
     made = json.loads((copy / "study.json").read_text(encoding="utf-8"))
     (copy / "study.json").write_text(json.dumps(made | {"study": content}), encoding="utf-8")
-    with pytest.raises(StudyError, match=r"study.json in .* is damaged"):
+    with pytest.raises(StoreError, match=r"study.json in .* is damaged"):
         Results(copy)
 
 
@@ -120,7 +120,7 @@ def test_a_study_that_may_not_be_read_is_not_a_missing_one(copy, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.read_text", closed)
-    with pytest.raises(StudyError, match=r"study.json in .* cannot be read: Permission denied"):
+    with pytest.raises(StoreError, match=r"study.json in .* cannot be read: Permission denied"):
         Results(copy)
 
 
@@ -217,6 +217,6 @@ def test_a_study_that_no_sweep_can_have_written_is_damaged(copy, key, value, mon
 
 
 def test_a_folder_in_the_place_of_a_note_of_a_failure_is_no_note(copy, monkeypatch):
-    (copy / "failures" / "000001-000-002.json").mkdir()
+    (copy / "failures" / "000001-000-002.json").mkdir(parents=True)
     assert Store(copy).failed() == {}
     assert typed(monkeypatch, "results", str(copy)) == 0

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from small_studies import quick, typed
 
+from experiments.runs.store import StoreError
 from experiments.simulated import Simulated
 from experiments.sweeps import replication, store, study
 from experiments.sweeps.design import Design, StudyError
@@ -41,8 +42,8 @@ class TestResults:
             spoiled = bytearray(sound)
             spoiled[generator.integers(len(sound))] ^= 1 << int(generator.integers(8))
             file.write_bytes(bytes(spoiled))
-            assert Store(tmp_path).damaged() == [file]
-            with pytest.raises(StudyError, match=r"is damaged; `mutualaid results --verify .*` queues it again"):
+            assert Store(tmp_path).damaged_units() == [file]
+            with pytest.raises(StoreError, match=r"is damaged; `mutualaid results --verify .*` queues it again"):
                 store.read(file)
             file.write_bytes(sound)
         files[2].write_bytes(files[2].read_bytes()[:-1])
@@ -58,7 +59,7 @@ class TestResults:
         made = json.loads((whole / "study.json").read_text(encoding="utf-8"))
         made["study"]["seed"] += 1
         (tmp_path / "study.json").write_text(json.dumps(made), encoding="utf-8")
-        with pytest.raises(StudyError, match="is damaged: it was changed after the results were begun"):
+        with pytest.raises(StoreError, match="is damaged: it was changed after the results were begun"):
             Results(tmp_path)
 
     def test_a_damaged_note_of_a_failure_counts_as_none(self, tmp_path):
@@ -100,7 +101,7 @@ class TestResults:
         for mistake in (["--picture", "no/such/place.png"], ["--export", "no/such/table.csv"]):
             assert typed(monkeypatch, "results", str(whole), *mistake) == 2
             assert capsys.readouterr().err.count("\n") == 1
-        (tmp_path / "study.json").write_text("{}")
+        (tmp_path / "study.json").write_text('{"format": 2}')
         assert typed(monkeypatch, "results", str(tmp_path)) == 2
         assert "does not say what the results are of" in capsys.readouterr().err
         (tmp_path / "study.json").unlink()

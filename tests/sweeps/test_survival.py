@@ -121,7 +121,7 @@ def test_sixty_runs_survive_twenty_kills_at_any_moment(tmp_path):
         running.communicate(timeout=60)
         found = Results(folder) if (folder / "study.json").exists() else None
         complete = found is not None and not found.missing and not found.failed
-        assert not Store(folder).damaged()
+        assert not Store(folder).damaged_units()
     running = start(file, folder, "--workers", "2")
     said, _ = running.communicate(timeout=300)
     assert running.returncode == 0, said
@@ -174,7 +174,7 @@ def test_a_cluster_that_goes_away_is_one_line_and_its_results_stay(tmp_path):
     assert "Traceback" not in said
     assert f"error: scheduler = '{address}' went away; what it had finished is in" in said
     assert 0 < Results(tmp_path / "out").runs < 60
-    assert not Store(tmp_path / "out").damaged()
+    assert not Store(tmp_path / "out").damaged_units()
 
 
 def test_ctrl_c_while_the_workers_start_is_heard(tmp_path):

@@ -1,9 +1,9 @@
-"""Who runs which unit, where several sweeps share a result folder.
+"""Who runs what, where several commands share a result folder.
 
-A lease is a hard link, in `leases/`, to the one file of its sweep: a file system, a shared one too, lets exactly one
-link of a name succeed. Touching that file renews all leases of the sweep at once, and its time is the file system's,
-whatever the clocks of the machines say. Leases save work and decide nothing: a unit that two sweeps ran all the same
-has the same result under the same name.
+A lease is a hard link, in `leases/`, to the one file of its command: a file system, a shared one too, lets exactly one
+link of a name succeed. Touching that file renews all leases of the command at once, and its time is the file system's,
+whatever the clocks of the machines say. Leases save work and decide nothing: what two commands ran all the
+same has the same result under the same name.
 """
 
 import contextlib
@@ -16,18 +16,18 @@ from pathlib import Path
 from types import TracebackType
 
 from experiments.output import writing
-from experiments.sweeps.store import Store, Unit
+from experiments.runs.store import Key, Store
 
 LEASE = 60.0
-"""Seconds without renewal after which a lease counts for nothing: its sweep was killed, or its machine is gone."""
+"""Seconds without renewal after which a lease counts for nothing: its command was killed, or its machine is gone."""
 RENEWAL = 10.0
 """Seconds between renewals."""
 SHARE_OF_TIME = 0.1
 """At most this share of the time goes into listing what others have finished."""
 
 
-class Leases:
-    """The leases of one sweep, kept alive by a thread until the end of the block.
+class Leases[K: Key]:
+    """The leases of one command, kept alive by a thread until the end of the block.
 
     Args:
         store: the result folder.
@@ -36,18 +36,19 @@ class Leases:
         OutputError: if they cannot be written.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store[K]) -> None:
         self._store = store
         self._own = store.leases / f"{os.uname().nodename}.{os.getpid()}.{uuid.uuid4().hex}"
-        self._held: set[Unit] = set()
-        self._ended: set[Unit] = set()
+        self._held: set[K] = set()
+        self._ended: set[K] = set()
         self._next_look = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_renewing, daemon=True)
 
-    def __enter__(self) -> "Leases":
-        """Begin to renew; remove what killed sweeps left."""
+    def __enter__(self) -> "Leases[K]":
+        """Begin to renew; remove what killed commands left."""
         with writing(self._store.folder):
+            self._store.leases.mkdir(exist_ok=True)
             self._renew()
             for lease in self._store.leases.iterdir():
                 if self._expired(lease):
@@ -66,8 +67,8 @@ class Leases:
         with contextlib.suppress(OSError):
             self._own.unlink()
 
-    def claim(self, unit: Unit) -> bool:
-        """Whether this sweep may run a unit now: nobody else has a lease of it, or has finished it meanwhile.
+    def claim(self, unit: K) -> bool:
+        """Whether this command may run a unit now: nobody else has a lease of it, or has finished it meanwhile.
 
         Raises:
             OutputError: if the lease cannot be written.
@@ -88,7 +89,7 @@ class Leases:
             return False
         return True
 
-    def release(self, unit: Unit) -> None:
+    def release(self, unit: K) -> None:
         """Give a lease up, after the result or the note of the failure is written."""
         self._held.discard(unit)
         lease = self._store.leases / unit.name
@@ -104,7 +105,7 @@ class Leases:
         return True
 
     def _renew(self) -> None:
-        """Touch the file of this sweep; make it, if another took this sweep for dead while its machine slept."""
+        """Touch the file of this command; make it, if another took this one for dead while its machine slept."""
         try:
             os.utime(self._own)
         except FileNotFoundError:
@@ -117,7 +118,7 @@ class Leases:
                 self._renew()
 
     def _expired(self, lease: Path) -> bool:
-        """Whether the sweep that has this lease is gone: at once if it was on this machine, else after a while."""
+        """Whether the command that has this lease is gone: at once if it was on this machine, else after a while."""
         try:
             # Over a network, opening a file makes sure that its times are not remembered ones.
             with lease.open("rb") as opened:
@@ -129,7 +130,7 @@ class Leases:
             return True
         return self._own.stat().st_mtime - renewed > LEASE
 
-    def _has_ended(self, unit: Unit) -> bool:
+    def _has_ended(self, unit: K) -> bool:
         begin = time.monotonic()
         if begin >= self._next_look:
             self._ended = {*self._store.finished(), *self._store.failed()}
