@@ -20,10 +20,10 @@ from experiments.calibration.search import search
 from experiments.output import write, write_table, writing
 from experiments.runs.executor import Executor
 
-NOISE_SEED, ELSEWHERE_SEED, AGAIN_SEED = 500_000, 650_000, 800_000
-"""First seeds: of runs that measure noise, of those at points found elsewhere, of those of the set that is kept."""
-REPEATS = 24
-"""Runs at the median of the posterior, with different seeds, that measure the noise."""
+ELSEWHERE_SEED, AGAIN_SEED = 650_000, 800_000
+"""First seeds: of runs at points found elsewhere, of those of the set that is kept."""
+CANDIDATES, CENTRE_SCALE, CENTRE_SEED = 24, 100.0, 1
+"""The centre is the nearest of so many draws, simulated once more at this scale, where seeds matter little."""
 INTERVAL = (0.05, 0.95)
 TOGETHER = 0.5
 """Correlations of at least this size are listed."""
@@ -36,7 +36,8 @@ class Fit:
     priors: Priors
     rows: Rows
     points: NDArray[np.float64]
-    """Draws from the posterior in the prior's cube, nearest to its median record first, shape (set, parameters)."""
+    """Draws from the posterior in the prior's cube, shape (set, parameters): the first is its centre, that whose
+    simulation comes nearest to the median of every fitted row; the others are evenly from the chains."""
     simulated: NDArray[np.float64]
     """What each of them says of the rows, with another seed than in its chain, shape (set, rows)."""
     noise: NDArray[np.float64]
@@ -118,26 +119,35 @@ def calibrate(
         simulated = np.concatenate([simulated, simulate("elsewhere", to_normal(elsewhere), ELSEWHERE_SEED)])
         points = np.concatenate([points, to_normal(elsewhere)])
     found = posterior.infer(journal, rows, points, simulated, plan, run, progress)
-    centre = np.tile(np.median(found.points, axis=0), (REPEATS, 1))
-    noise = rows.standardise(simulate("noise", centre, NOISE_SEED)).std(axis=0, ddof=1)
-    kept = spread(found, rows, plan.set_size)
+    near = nearest(found, rows)[:CANDIDATES]
+    asked = to_cube(found.points[near])
+    _, finely = journal.simulate("centre", asked, CENTRE_SCALE, [CENTRE_SEED] * len(near), run)
+    kept = spread(found, int(near[np.argmin(distance(found, rows, finely))]), plan.set_size)
     # With other seeds than those with which they were accepted: else the set would be praised for its luck.
     again = simulate("again", found.points[kept], AGAIN_SEED)
-    return Fit(journal.priors, rows, to_cube(found.points[kept]), again, noise, found)
+    return Fit(journal.priors, rows, to_cube(found.points[kept]), again, found.noise, found)
 
 
-def spread(found: Posterior, rows: Rows, number: int) -> NDArray[np.int64]:
-    """Some different draws, evenly from the chains: that nearest to the median of every fitted row first.
+def distance(found: Posterior, rows: Rows, simulated: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far simulations, shape (.., rows), are from the posterior's median of every row.
 
-    How near is the root of the mean squared distance in half bands, with the weights of the rows.
+    The mean squared distance in half bands, with the weights of the rows, shape (..,).
     """
+    median = np.median(rows.standardise(found.rows), axis=0)
+    return np.asarray(np.square(rows.standardise(simulated) - median) @ rows.weights)
+
+
+def nearest(found: Posterior, rows: Rows) -> NDArray[np.int64]:
+    """The different draws, those nearest to the median of every row first."""
     _, different = np.unique(found.points, axis=0, return_index=True)
-    distances = rows.standardise(found.rows)
-    far = np.square(distances - np.median(distances, axis=0)) @ rows.weights
+    return np.asarray(different[np.argsort(distance(found, rows, found.rows[different]), kind="stable")])
+
+
+def spread(found: Posterior, centre: int, number: int) -> NDArray[np.int64]:
+    """Some different draws, evenly from the chains, after the centre."""
+    _, different = np.unique(found.points, axis=0, return_index=True)
     even = np.sort(different)[np.unique(np.linspace(0, len(different) - 1, number).astype(int))]
-    centre = different[np.argmin(far[different])]
-    even = even[even != centre]
-    return np.concatenate([[centre], even[np.argsort(far[even], kind="stable")]])[:number]
+    return np.concatenate([[centre], even[even != centre]])[:number]
 
 
 def best_of_search(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from experiments.calibration.calibrate import Fit
+    from experiments.calibration.ensemble import History
     from experiments.calibration.journal import Journal, Progress
     from experiments.output import OutputFolder
     from experiments.runs.executor import Executor
@@ -58,6 +59,7 @@ PRINTED = [
     "crps",
     "crps_last",
     "crps_trend",
+    "crps_damped",
 ]
 """Columns of the held-out test on the screen; the file has all."""
 MOST_RECORDS = 1_000
@@ -310,7 +312,7 @@ def validate(
         typer.Option("--parameter-sets", metavar="FILE", help="A CSV of parameter sets. [default: those that ship]"),
     ] = None,
     number: Annotated[
-        int, typer.Option("--number", parser=whole(2), metavar="N", help="Sets to run, evenly from best to worst.")
+        int, typer.Option("--number", parser=whole(2), metavar="N", help="Sets to run, evenly from all.")
     ] = 100,
     scale: Annotated[str, typer.Option("--scale", metavar="PEOPLE", help="Real people per row.")] = "1000",
     scenario: ScenarioOption = "default",
@@ -363,7 +365,7 @@ def _histories(
     what: str = "histories",
     interrupted: str = "nothing was written",
     started: "Executor | None" = None,
-) -> list["DataFrame"]:
+) -> list["History"]:
     """The history of each parameter set, with a bar."""
     from experiments.calibration import ensemble
     from experiments.runs.executor import Executor

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from experiments.simulated import MEASURED, Simulated
 from experiments.targets import Target
 from model.errors import UserError
 from model.files import suggest
+from model.report import BornIn
 from model.scenario import PARAMETERS, Scenario
 
 SHIPPED = Path(__file__).parents[1] / "data" / "acceptable_set.csv"
@@ -26,7 +27,7 @@ class SetError(UserError):
 
 
 def load(file: Path = SHIPPED) -> list[dict[str, float]]:
-    """The parameter sets of a file, best first.
+    """The parameter sets of a file, the centre of the posterior first.
 
     Raises:
         SetError: for an unreadable file or an unknown parameter.
@@ -44,7 +45,7 @@ def load(file: Path = SHIPPED) -> list[dict[str, float]]:
 
 
 def some[T](sets: Sequence[T], number: int) -> list[T]:
-    """At most so many of the sets, evenly from the best to the worst: the best alone would be too sure."""
+    """At most so many of the sets, evenly from the first to the last."""
     return [sets[k] for k in np.unique(np.linspace(0, len(sets) - 1, min(number, len(sets))).round().astype(int))]
 
 
@@ -54,8 +55,18 @@ def provenance(file: Path = SHIPPED) -> dict[str, Any]:
     return found
 
 
-def _history(scenario: Scenario) -> pd.DataFrame:
-    return simulate(scenario).history()
+class History(NamedTuple):
+    """One simulated history."""
+
+    table: pd.DataFrame
+    """A row a period and plan."""
+    born: BornIn
+    """Members and recipients by year of birth."""
+
+
+def _history(scenario: Scenario) -> History:
+    report = simulate(scenario)
+    return History(report.history(), report.born_in())
 
 
 def histories(
@@ -63,30 +74,30 @@ def histories(
     sets: list[dict[str, float]],
     run: Executor,
     progress: Callable[[int, int], None] = lambda done, of: None,
-) -> list[pd.DataFrame]:
+) -> list[History]:
     """The history of each parameter set, each with its own seed, in the order of the sets."""
     scenarios = [base.replace(rng=FIRST_SEED + number, **values) for number, values in enumerate(sets)]
-    found: dict[int, pd.DataFrame] = {}
+    found: dict[int, History] = {}
     for number, history in run.map(_history, scenarios):
         found[number] = history
         progress(len(found), len(scenarios))
     return [found[number] for number in range(len(scenarios))]
 
 
-def read_off(runs: list[pd.DataFrame], targets: list[Target]) -> np.ndarray:
+def read_off(runs: list[History], targets: list[Target]) -> np.ndarray:
     """What each history says of each row of the record, shape (runs, targets)."""
-    records = [Simulated.of(history) for history in runs]
+    records = [Simulated.of(*history) for history in runs]
     return np.array([[MEASURED[target.measure](record, target) for target in targets] for record in records])
 
 
-def bands(runs: list[pd.DataFrame], probabilities: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)) -> pd.DataFrame:
+def bands(runs: list[History], probabilities: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)) -> pd.DataFrame:
     """Quantiles of members, shares and recipients over the histories: one row per period, plan and probability.
 
     Plan `all` has the members of all three.
     """
     names = ["members", "share_yuan", "recipients"]
     parts = []
-    for history in runs:
+    for history, _ in runs:
         every = history.groupby(["period", "date"], sort=False)[["members"]].sum().reset_index().assign(plan="all")
         parts.append(pd.concat([history[["period", "date", "plan", *names]], every]))
     stacked = pd.concat(parts).groupby(["period", "date", "plan"], sort=True)[names]

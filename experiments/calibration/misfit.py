@@ -40,6 +40,8 @@ class Rows:
     targets: tuple[Target, ...]
     record: NDArray[np.float64] | float = 0.0
     """The record to which simulations are held, as distances from the published one in half bands, shape (rows,)."""
+    noise: NDArray[np.float64] | float = 0.0
+    """The simulation's own noise, as a standard deviation in half bands, shape (rows,)."""
 
     @property
     def names(self) -> list[str]:
@@ -81,11 +83,8 @@ class Rows:
         low, high = (np.array([getattr(target, edge) for target in self.targets]) for edge in ("low", "high"))
         return np.asarray((low <= simulated) & (simulated <= high))
 
-    def misfit(self, distances: NDArray[np.float64], noise: NDArray[np.float64] | float = 0.0) -> NDArray[np.float64]:
-        """Minus the logarithm of the likelihood, up to a constant, of distances of shape (..., rows).
-
-        `noise` is the simulation's own, as a standard deviation in half bands.
-        """
-        variance = WITHIN**-2 + np.square(noise)
+    def misfit(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Minus the logarithm of the likelihood, up to a constant, of distances of shape (..., rows)."""
+        variance = WITHIN**-2 + np.square(self.noise)
         tails = np.log1p(np.square(distances) / (FREEDOM * variance))
         return np.asarray(0.5 * (FREEDOM + 1) * (tails @ self.weights))

@@ -7,12 +7,13 @@ emulator proposes a step, and the step is taken or not by what the simulator say
 fast the chains mix, and the simulator alone where they go.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import emcee
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from experiments.calibration import emulator
 from experiments.calibration.journal import Journal, Progress
@@ -21,6 +22,8 @@ from experiments.calibration.plan import Plan
 from experiments.calibration.priors import FARTHEST, to_cube
 from experiments.runs.executor import Executor
 
+REPEATS, NOISE_SEED = 24, 500_000
+"""Runs at the median of the emulated posterior that measure the noise between seeds, and the first of them."""
 NEAREST = 1_600
 """Simulations on which an emulator is fitted, at least: those of the last waves, and the best of all others."""
 STARTS = 200
@@ -30,8 +33,12 @@ WALK = 800
 BURN_IN = 0.4
 """Share of those steps that is forgotten."""
 FORGOTTEN = 1 / 3
-"""Share of the steps of a chain that is forgotten; after half of it, the emulator is fitted for the last time."""
-SHORT, LONG = 8, 120
+"""Share of the steps of a chain that is forgotten."""
+LESSONS = 3
+"""How often in that time the emulator is fitted again, to what the chains have simulated; then it is left as it is."""
+KNOWN = 4_000
+"""Simulations from which it learns then, the last ones."""
+SHORT, LONG = 30, 100
 """Steps on the emulator between two simulations: a chain takes one or the other by the toss of a coin, since a long
 walk brings it far and a short one is seldom refused."""
 CHAIN_SEED = 2_000_000
@@ -48,6 +55,8 @@ class Posterior:
     """What each of them says of the rows, shape (steps, chains, rows)."""
     mixing: dict[str, float]
     """How well the chains mixed; see `mixing_of`."""
+    noise: NDArray[np.float64]
+    """Standard deviation of each row between runs with different seeds, in half bands, shape (rows,)."""
 
     @property
     def points(self) -> NDArray[np.float64]:
@@ -138,6 +147,21 @@ def infer(
     progress: Progress,
 ) -> Posterior:
     """Waves and chains of simulations, beginning from those of the search; points in normal coordinates."""
+    # With another number of threads sums are rounded otherwise, and a walk goes elsewhere.
+    with threadpool_limits(1):
+        return _waves(journal, rows, points, simulated, plan, run, progress)
+
+
+def _waves(
+    journal: Journal,
+    rows: Rows,
+    points: NDArray[np.float64],
+    simulated: NDArray[np.float64],
+    plan: Plan,
+    run: Executor,
+    progress: Progress,
+) -> Posterior:
+    """Waves of simulations, each where the emulator of those before sees the posterior; then the chains."""
     runs = plan.wave_runs
     searched = len(points)
     for wave in range(plan.waves):
@@ -165,33 +189,37 @@ def _chains(
     generator = np.random.default_rng(plan.seed)
     seeds = range(CHAIN_SEED, CHAIN_SEED + plan.chains)
     forgotten = int(plan.steps * FORGOTTEN)
+    lessons = {number * forgotten // LESSONS for number in range(LESSONS + 1)}
     visited, said, accepted = [], [], []
-    here = np.empty((0, points.shape[1]))
     for step in range(plan.steps):
-        if step in (0, forgotten // 2):
-            density, best = _emulated(rows, points, simulated, searched)
-            sample = walk(density, points[best], 10 * plan.chains, plan.seed + plan.waves + step)
+        if step in lessons:
+            density, best = _emulated(rows, points, simulated, searched, KNOWN if step else NEAREST)
+            sample = walk(density, points[best], 20 * plan.chains, plan.seed + plan.waves + step)
             spread = np.linalg.cholesky(np.cov(sample.T) + 1e-9 * np.eye(sample.shape[1]))
         if step == 0:
+            # What the seed alone may do is no reason to prefer a point.
+            centre = np.tile(to_cube(np.median(sample, axis=0)), (REPEATS, 1))
+            noise_seeds = range(NOISE_SEED, NOISE_SEED + REPEATS)
+            _, repeated = journal.simulate("noise", centre, plan.scale, noise_seeds, run)
+            rows = replace(rows, noise=rows.standardise(repeated).std(axis=0, ddof=1))
             asked, gain = sample[: plan.chains], np.zeros(plan.chains)
+            here, at = asked, np.full(plan.chains, -np.inf)
+            rows_here = np.empty((plan.chains, simulated.shape[1]))
         else:
             asked, gain = propose(density, here, spread, generator)
         _, found = journal.simulate(f"chains-{step:04d}", to_cube(asked), plan.scale, seeds, run)
         points, simulated = np.concatenate([points, asked]), np.concatenate([simulated, found])
         there = log_density(asked, rows.misfit(rows.standardise(found)))
-        if step == 0:
-            here, at, rows_here = asked, there, found
-        else:
-            taken = np.log(generator.random(plan.chains)) < there - at - gain
-            here, at = np.where(taken[:, np.newaxis], asked, here), np.where(taken, there, at)
-            rows_here = np.where(taken[:, np.newaxis], found, rows_here)
-            accepted.append(taken)
+        taken = np.log(generator.random(plan.chains)) < there - at - gain
+        here, at = np.where(taken[:, np.newaxis], asked, here), np.where(taken, there, at)
+        rows_here = np.where(taken[:, np.newaxis], found, rows_here)
+        accepted.append(taken)
         visited.append(here)
         said.append(rows_here)
         progress("chains", step + 1, plan.steps, float(-at.mean()))
     chains = np.array(visited[forgotten:])
     mixing = mixing_of(chains) | {"accepted": float(np.mean(accepted[forgotten:]))}
-    return Posterior(chains, np.array(said[forgotten:]), mixing)
+    return Posterior(chains, np.array(said[forgotten:]), mixing, np.asarray(rows.noise))
 
 
 def mixing_of(chains: NDArray[np.float64]) -> dict[str, float]:
@@ -206,7 +234,8 @@ def mixing_of(chains: NDArray[np.float64]) -> dict[str, float]:
     within = halves.var(axis=0, ddof=1).mean(axis=0)
     between = halves.mean(axis=0).var(axis=0, ddof=1)
     r_hat = np.sqrt((steps - 1) / steps + between / within)
-    memory = emcee.autocorr.integrated_time(chains, c=5, tol=0)
+    with np.errstate(invalid="ignore"):  # a chain that never moved has no autocorrelation
+        memory = emcee.autocorr.integrated_time(chains, c=5, tol=0)
     draws = chains.shape[0] * chains.shape[1] / memory
     return {
         "r_hat": float(r_hat.max()),
@@ -221,7 +250,11 @@ def _told(progress: Progress, name: str, runs: int, done: int) -> None:
 
 
 def _emulated(
-    rows: Rows, points: NDArray[np.float64], simulated: NDArray[np.float64], searched: int
+    rows: Rows,
+    points: NDArray[np.float64],
+    simulated: NDArray[np.float64],
+    searched: int,
+    number: int = NEAREST,
 ) -> tuple[Emulated, NDArray[np.int64]]:
     """The emulator, and the points from which a walk begins: the best of all.
 
@@ -231,6 +264,6 @@ def _emulated(
     distances = rows.standardise(simulated)
     order = np.argsort(-log_density(points, rows.misfit(distances)), kind="stable")
     of_search = order[order < searched]
-    waves = np.arange(max(searched, len(points) - NEAREST), len(points))
-    chosen = np.concatenate([waves, of_search[: NEAREST // 2 if len(waves) > NEAREST // 2 else NEAREST - len(waves)]])
+    waves = np.arange(max(searched, len(points) - number), len(points))
+    chosen = np.concatenate([waves, of_search[: max(NEAREST // 2, NEAREST - len(waves))]])
     return Emulated(rows, emulator.fit(points[chosen], distances[chosen])), order[:STARTS]

@@ -3,19 +3,20 @@
 import numpy as np
 import pandas as pd
 
+from experiments.calibration.ensemble import History
 from experiments.sweeps.summaries import members_over_eligible
 
 YEARS = ("2018", "2019", "2020", "2021")
 QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 
 
-def selection(runs: list[pd.DataFrame]) -> pd.DataFrame:
+def selection(runs: list[History]) -> pd.DataFrame:
     """One line a year and ratio of own risks: quantiles over the histories, and the share of them above 1.
 
     Ratios: `members / eligible` members to all of eligible age, at the last settlement of the year; `joiners / outside`
     those who joined in the year to those outside; `leavers / members` those who left to those who were members.
     """
-    found = [_ratios(history) for history in runs]
+    found = [_ratios(history) for history, _ in runs]
     lines = []
     for (year, what), values in pd.concat(found).groupby(["year", "ratio"], sort=False)["value"]:
         known = values.dropna()

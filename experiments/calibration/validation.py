@@ -9,14 +9,22 @@ from numpy.typing import NDArray
 from experiments.targets import Target
 
 DAYS_IN_MONTH = 365.25 / 12
+MONTHS_OF_BILLS = 2.5
+"""From the first settlement of October to the second of December."""
+DAMPED = 0.9
+NAIVE = ("last_value", "trend", "damped")
+SCORES = {"crps_last": "last_value", "crps_trend": "trend", "crps_damped": "damped"}
+"""Column of a naive forecast's score -> the forecast."""
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
 
 def naive_forecasts(targets: list[Target]) -> pd.DataFrame:
-    """What one would have said at the end of 2020 without a model, one line a `validate` row.
+    """What one would have said at the end of 2020 without a model, one line a `validate` row that it can be said of.
 
     `last_value`: 2021 is 2020 once more; members stay as they were; a rate stays what it was last. `trend`: what
-    changed from 2019 to 2020 changes by as much again; members go on as between their last two published numbers.
+    changed from 2019 to 2020 changes by as much again; members and single settlements go on as between their last two
+    published numbers (for settlements: from the first of October). `damped`: a trend that loses a tenth every month
+    (Gardner & McKenzie 1985).
     """
     known = {target.id: target.value for target in targets if target.role == "fit"}
     share, cases, aid = known["general_share_2020"], known["recipients_2020"], known["aid_2020"]
@@ -26,23 +34,46 @@ def naive_forecasts(targets: list[Target]) -> pd.DataFrame:
     # The aid of 2019 is not in the record: its recipients at the mean aid of 2020.
     aid_2019 = aid / cases * known["recipients_2019"]
     members, before = known["all_members_2020-12-28"], known["all_members_2020-11-14"]
-    exit_rate = (before - members) / ((date(2020, 12, 28) - date(2020, 11, 14)).days / DAYS_IN_MONTH)
-    last = {
-        "general_share_2021": (share, share + rise),
-        "recipients_cum_2021-12-28": (cases_so_far + cases, cases_so_far + cases + more_cases),
+    lost = (before - members) / ((date(2020, 12, 28) - date(2020, 11, 14)).days / DAYS_IN_MONTH)
+    bill = known["general_settlement_2020-12-P2"]
+    dearer = (bill - known["general_settlement_2020-10-P1"]) / MONTHS_OF_BILLS
+    # Level, change a year or a month, and years or months of it.
+    forecasts = {
+        "general_share_2021": (share, rise, 12),
+        "recipients_cum_2021-12-28": (cases_so_far + cases, more_cases, 12),
         # Two more settlements of the 24 of a year.
-        "recipients_cum_final": (cases_so_far + 26 / 24 * cases, cases_so_far + 26 / 24 * (cases + more_cases)),
-        "aid_cum_2021-12-28": (aid_2019 + 2 * aid, 3 * aid),
-        "all_members_2021-12-28": (members, members - 12 * exit_rate),
-        "exit_rate_2021": (exit_rate, exit_rate),
+        "recipients_cum_final": (cases_so_far + 26 / 24 * cases, 26 / 24 * more_cases, 12),
+        "recipients_2021-01-P1": (cases / 24, more_cases / 24, 12),
+        "aid_cum_2021-12-28": (aid_2019 + 2 * aid, aid - aid_2019, 12),
+        "exit_rate_2021": (lost, 0.0, 12),
     }
+    rows = {
+        name: (level, level + change, level + change * damping(months))
+        for name, (level, change, months) in forecasts.items()
+    }
+    monthly = {
+        "all_members_2021-01-21": (members, -lost, date(2021, 1, 21)),
+        "all_members_2021-08-07": (members, -lost, date(2021, 8, 7)),
+        "all_members_2021-12-28": (members, -lost, date(2021, 12, 28)),
+        "general_settlement_2021-03-P1": (bill, dearer, date(2021, 3, 7)),
+        # The middle of May to October.
+        "general_plateau_2021": (bill, dearer, date(2021, 7, 31)),
+    }
+    for name, (level, change, day) in monthly.items():
+        months = (day - date(2020, 12, 28)).days / DAYS_IN_MONTH
+        rows[name] = (level, level + change * months, level + change * months * damping(months))
     return pd.DataFrame(
         [
-            {"id": target.id, "last_value": last[target.id][0], "trend": last[target.id][1]}
+            {"id": target.id} | dict(zip(NAIVE, rows[target.id], strict=True))
             for target in targets
-            if target.role == "validate" and target.id in last
+            if target.role == "validate" and target.id in rows
         ]
     )
+
+
+def damping(months: float) -> float:
+    """What is left of a change over so many months if each month has nine tenths of the one before."""
+    return (1 - DAMPED**months) * DAMPED / (1 - DAMPED) / months
 
 
 def crps(forecast: NDArray[np.float64], value: float) -> float:
@@ -87,7 +118,7 @@ def report(targets: list[Target], simulated: NDArray[np.float64]) -> pd.DataFram
         }
         if target.role == "validate":
             line["crps"] = crps(values, target.value) / target.value
-            for name, column in (("crps_last", "last_value"), ("crps_trend", "trend")):
+            for name, column in SCORES.items():
                 known = target.id in naive.index
                 line[name] = abs(naive.at[target.id, column] / target.value - 1) if known else np.nan
         lines.append(line)
@@ -107,15 +138,24 @@ def summary(table: pd.DataFrame) -> list[str]:
             f"{int(rows['held'].sum())} there or covered by the 90 % band (which covers {int(rows['covered'].sum())}; "
             f"the 50 % band {int(middle.sum())})"
         )
-    ahead = table[table["role"] == "validate"]
+    # Only rows of which something can be said without a model: else the means would be of different rows.
+    ahead = table[(table["role"] == "validate") & table["crps_last"].notna()]
     scores = ", ".join(
         f"{name} {ahead[column].mean():.3f}"
-        for name, column in (("model", "crps"), ("last value", "crps_last"), ("trend of 2020", "crps_trend"))
+        for name, column in (
+            ("model", "crps"),
+            ("last value", "crps_last"),
+            ("trend of 2020", "crps_trend"),
+            ("damped trend", "crps_damped"),
+        )
     )
     shares = table[table["measure"] == "annual_share"].sort_values("id")
     widths = (
         f"{row.id} {row.q05 / row.median - 1:+.0%} to {row.q95 / row.median - 1:+.0%}" for row in shares.itertuples()
     )
     lines.append(f"90 % bands of the annual shares around their medians: {', '.join(widths)}")
-    lines.append(f"score over validate rows (CRPS as a share of the published value; less is better): {scores}")
+    lines.append(
+        f"score over the {len(ahead)} validate rows with naive forecasts "
+        f"(CRPS as a share of the published value; less is better): {scores}"
+    )
     return lines

@@ -50,7 +50,7 @@ def journal_in(folder, seed=1, rows=None):
 def run():
     """One worker for all tests, which simulates; walks are short, and few runs measure the noise."""
     with pytest.MonkeyPatch.context() as patch, Executor(1) as run:
-        patch.setattr("experiments.calibration.calibrate.REPEATS", 4)
+        patch.setattr("experiments.calibration.posterior.REPEATS", 4)
         patch.setattr(posterior, "WALK", 60)
         patch.setattr(recovery, "RECOVERY", PLAN)
         yield run
