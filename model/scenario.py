@@ -51,10 +51,10 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     # People
     potential_population: Annotated[
         int, Par("people who could hear of the plans", "people", 1_000, 1_400_000_000, "fitted", raises="members")
-    ] = 198_100_000
+    ] = 229_400_000
     scale: Annotated[float, Par("real people per row", "people", 1, 10_000_000)] = 20
     frailty_sd: Annotated[float, Par("spread of own risk around age and sex (sd of ln)", "1", 0, 1.5, "fitted")] = (
-        0.7601
+        0.5926
     )
     premium_median: Annotated[
         float,
@@ -66,8 +66,8 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "fitted",
             raises="members",
         ),
-    ] = 1.3
-    premium_sd: Annotated[float, Par("spread of ln(1 + premium)", "1", 0, 2, "fitted")] = 0.4073
+    ] = 1.914
+    premium_sd: Annotated[float, Par("spread of ln(1 + premium)", "1", 0, 2, "fitted")] = 1.061
     premium_risk_correlation: Annotated[
         float,
         Par(
@@ -78,8 +78,8 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "sign disputed: Fang et al. SSRN 3781998 (advantageous), Chen et al. EFM 2023 (adverse); size fitted",
             raises="member_mean_risk",
         ),
-    ] = -0.00635
-    adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2, "fitted")] = 1.444
+    ] = 0.1594
+    adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2, "fitted")] = 1.05
     adoption_age_slope: Annotated[
         float,
         Par(
@@ -89,10 +89,10 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             3,
             "the first members were younger than those who came in 2019 (the record); size fitted",
         ),
-    ] = 0.0
+    ] = 0.3278
     attention_sd: Annotated[
         float, Par("spread of how readily members notice a bill (sd of ln)", "1", 0, 2, "fitted")
-    ] = 0.548
+    ] = 1.394
     inert_share: Annotated[
         float,
         Par(
@@ -103,10 +103,10 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "Dahl & Forbes: 16-22 % (literature.md, inertia); fitted",
             lowers="noticed",
         ),
-    ] = 0.2076
+    ] = 0.1779
     low_credit_share: Annotated[
         float, Par("people below the credit gate of 650", "share", 0, 1, "fitted", lowers="general.members")
-    ] = 0.3472
+    ] = 0.4328
     chronic_prevalence_40: Annotated[
         float,
         Par(
@@ -117,7 +117,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "fitted",
             raises="chronic.members",
         ),
-    ] = 0.0514
+    ] = 0.01516
 
     # Who could join, by age
     uptake_children: Annotated[
@@ -130,43 +130,43 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "12 % of the first members had enrolled children (the record); size fitted",
             lowers="member_mean_age",
         ),
-    ] = 0.02
+    ] = 0.04827
     uptake_from: Annotated[
         float,
         Par("age from which people are as likely to be potential members as at thirty", "years", 17, 30, "fitted"),
-    ] = 24.0
+    ] = 18.99
     uptake_until: Annotated[
         float, Par("age up to which they are", "years", 30, 50, "fitted", raises="member_mean_age")
-    ] = 34.0
+    ] = 38.06
     uptake_halving: Annotated[
         float,
         Par("years of age in which that halves from then on", "years", 0.5, 40, "fitted", raises="member_mean_age"),
-    ] = 3.5
+    ] = 2.231
     uptake_old: Annotated[
         float,
         Par("what remains of it at old age", "relative chance", 0, 1, "fitted", raises="member_mean_age"),
-    ] = 0.13
+    ] = 0.3157
 
     # Health
     incidence_multiplier: Annotated[float, Par("all illness risks times this", "1", 0, 10, raises="claims_filed")] = 1.0
     thyroid_multiplier: Annotated[
         float, Par("thyroid cancers now over the registries of 2013-2017", "1", 0, 10, "fitted", raises="claims_filed")
-    ] = 2.678
+    ] = 2.805
     early_cancer_share: Annotated[
         float, Par("other cancers found at an early, mild stage", "share", 0, 0.9, "fitted", lowers="seniors.aid_yuan")
-    ] = 0.3733
+    ] = 0.2553
     accident_share: Annotated[
         float, Par("critical illness caused by accident (no wait)", "share", 0, 0.5, raises="general.claims_filed")
     ] = 0.005
     blue_share: Annotated[
         float, Par("illness that strikes without warning signs", "share", 0.001, 1, "fitted", lowers="turned_away")
-    ] = 0.3297
+    ] = 0.3517
     true_alarm_share: Annotated[
         float, Par("warning signs that end in illness", "share", 0.01, 1, lowers="turned_away")
     ] = 0.3
     signs_months: Annotated[
         float, Par("mean duration of warning signs", "months", 0.5, 60, "fitted", raises="turned_away")
-    ] = 29.11
+    ] = 29.88
     mortality_multiplier: Annotated[float, Par("other-cause mortality times this", "1", 0, 10, raises="died")] = 1.0
 
     # What a person knows and decides
@@ -181,10 +181,10 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             raises="member_mean_risk",
             decides=True,
         ),
-    ] = 0.1048
+    ] = 0.1719
     signs_weight: Annotated[
         float, Par("share of the risk in warning signs that people perceive", "share", 0, 1, "fitted", decides=True)
-    ] = 0.5436
+    ] = 0.5387
     entry_knowledge: Annotated[
         float,
         Par("share of it that counts when they consider joining", "share", 0, 1, raises="turned_away", decides=True),
@@ -197,10 +197,10 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     ] = 1.0
     join_temperature: Annotated[
         float, Par("noise of the choice to join (0: cut-off rule)", "ln price", 0, 5, "fitted", decides=True)
-    ] = 0.8834
+    ] = 0.9848
     stay_temperature: Annotated[
         float, Par("noise of the choice to stay (0: cut-off rule)", "ln price", 0, 5, "fitted", decides=True)
-    ] = 0.5376
+    ] = 0.7104
     concealment: Annotated[
         float, Par("people with signs who conceal them when asked", "share", 0, 1, lowers="turned_away", decides=True)
     ] = 0.1
@@ -215,7 +215,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             lowers="joined",
             decides=True,
         ),
-    ] = 96.64
+    ] = 60.51
     advertised_price: Annotated[
         float,
         Par(
@@ -226,24 +226,24 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "fitted",
             lowers="general.joined",
         ),
-    ] = 74.57
+    ] = 17.16
     seniors_advertised_price: Annotated[
         float, Par("the same in the seniors' plan", "yuan/year", 0, 1e7, "fitted", lowers="seniors.joined")
-    ] = 26.53
+    ] = 239.4
     price_memory: Annotated[
         float, Par("weight of the last bill in the expected price", "share per period", 0.001, 1, "fitted")
-    ] = 0.154
+    ] = 0.6239
 
     # Hearing, noticing, coming back
     launch_advertising: Annotated[
         float, Par("hearing at the launch campaign", "per person-period", 0, 500, "fitted", raises="members")
-    ] = 0.06489
+    ] = 0.09581
     launch_weeks: Annotated[
         float, Par("mean length of the launch campaign", "weeks", 0.5, 52, "fitted", raises="members")
-    ] = 3.577
+    ] = 3.688
     advertising: Annotated[
         float, Par("hearing by standing advertisement", "per person-period", 0, 500, "fitted", raises="considered")
-    ] = 0.02632
+    ] = 0.02376
     word_of_mouth: Annotated[
         float,
         Par(
@@ -254,7 +254,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "fitted",
             raises="considered",
         ),
-    ] = 0.04336
+    ] = 0.009514
     door_rush: Annotated[
         float,
         Par(
@@ -265,16 +265,16 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "fitted",
             raises="considered",
         ),
-    ] = 0.177
+    ] = 0.1684
     door_weeks: Annotated[float, Par("mean length of that rush", "weeks", 0.5, 52, "fitted", raises="considered")] = (
-        14.75
+        21.32
     )
     reconsideration: Annotated[
         float, Par("how often those outside think again", "per person-period", 0, 500, "fitted", raises="considered")
-    ] = 0.004753
+    ] = 0.01149
     return_rate: Annotated[
         float, Par("how often those who left think again", "per person-period", 0, 500, "fitted", raises="considered")
-    ] = 0.00461
+    ] = 0.0036
     habit: Annotated[
         float,
         Par(
@@ -285,7 +285,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "5 % a year switch at a constant premium (Buchmueller & Feldstein); size fitted",
             raises="noticed",
         ),
-    ] = 0.01926
+    ] = 0.02326
     habituation: Annotated[
         float,
         Par(
@@ -296,7 +296,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "fitted",
             lowers="noticed",
         ),
-    ] = 0.03514
+    ] = 0.106
     salience: Annotated[
         float,
         Par(
@@ -307,7 +307,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "fitted",
             raises="noticed",
         ),
-    ] = 0.09071
+    ] = 0.009073
     level_salience: Annotated[
         float,
         Par(
@@ -317,7 +317,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             100,
             raises="noticed",
         ),
-    ] = 0.0
+    ] = 0.003294
     contagion: Annotated[
         float,
         Par(
@@ -327,30 +327,30 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             100,
             raises="noticed",
         ),
-    ] = 0.0
+    ] = 0.1298
     news_attention: Annotated[
         float, Par("extra attention per unit of bad news", "per unit", 0, 100, "fitted", raises="noticed")
-    ] = 5.427
+    ] = 2.026
     news_weeks: Annotated[
         float, Par("mean length of the talk about bad news", "weeks", 0.01, 52, "fitted", raises="noticed")
-    ] = 3.247
+    ] = 5.028
 
     # Trust
     regulator_impact: Annotated[
         float, Par("trust lost by a statement of the regulator", "share", 0, 1, "fitted", lowers="trust")
-    ] = 0.05942
+    ] = 0.007921
     scandal_impact: Annotated[
         float, Par("trust lost by the scandal of November 2020", "share", 0, 1, "fitted", lowers="trust")
-    ] = 0.07862
+    ] = 0.05073
     rival_closure_impact: Annotated[
         float, Par("trust lost by the closure of a rival", "share", 0, 1, "fitted", lowers="trust")
-    ] = 0.07862
+    ] = 0.05073
     refusal_impact: Annotated[
         float, Par("trust lost per share of claims refused, per period", "share", 0, 1, lowers="trust")
     ] = 0.02
     trust_recovery: Annotated[
         float, Par("return of lost trust", "share per period", 0, 1, "fitted", raises="trust")
-    ] = 0.009255
+    ] = 0.0007235
 
     # Plans
     fee_rate: Annotated[
@@ -404,15 +404,15 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "fitted",
             raises="seniors.turned_away",
         ),
-    ] = 0.4299
+    ] = 0.8617
 
     # Claims
     filing_share: Annotated[
         float, Par("illnesses of those covered that become claims", "share", 0, 1, "fitted", raises="claims_filed")
-    ] = 0.4257
+    ] = 0.4232
     seniors_filing_share: Annotated[
         float, Par("the same in the seniors' plan", "share", 0, 1, "fitted", raises="seniors.claims_filed")
-    ] = 0.7141
+    ] = 0.9579
     lag_months: Annotated[
         float,
         Par(
@@ -423,7 +423,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "claims due within 180 days; mean fitted",
             lowers="claims_filed",
         ),
-    ] = 2.679
+    ] = 2.168
     concealment_found: Annotated[
         float, Par("concealed signs found out at the review", "share", 0, 1, raises="claims_refused")
     ] = 0.6
@@ -451,7 +451,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "fitted",
             lowers="claims_waiting",
         ),
-    ] = 1.092
+    ] = 0.5034
     review_limit: Annotated[
         float,
         Par(
@@ -462,7 +462,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "a step in the counts of recipients; size fitted",
             lowers="claims_waiting",
         ),
-    ] = NO_LIMIT
+    ] = 841.5
     review_growth: Annotated[
         float,
         Par(
@@ -473,7 +473,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "fitted",
             lowers="claims_waiting",
         ),
-    ] = 0.6344
+    ] = 0.6505
     review_clearing: Annotated[
         float,
         Par(
@@ -484,10 +484,10 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "fitted",
             raises="claims_waiting",
         ),
-    ] = 2.325
+    ] = 4.087
     covid_review: Annotated[
         float, Par("review capacity from February to April 2020", "share", 0, 1, "field checks stopped; size fitted")
-    ] = 0.3575
+    ] = 0.7009
     covid_filing: Annotated[
         float,
         Par(
@@ -498,7 +498,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "fewer diagnoses; size fitted",
             raises="owed_yuan",
         ),
-    ] = 0.8385
+    ] = 0.2418
 
     # The alternative and the end
     insurer_loading: Annotated[

@@ -23,7 +23,7 @@ from experiments.runs.executor import Executor
 ELSEWHERE_SEED, AGAIN_SEED = 650_000, 800_000
 """First seeds: of runs at points found elsewhere, of those of the set that is kept."""
 CANDIDATES, CENTRE_SCALE, CENTRE_SEED = 24, 100.0, 1
-"""The centre is the nearest of so many draws, simulated once more at this scale, where seeds matter little."""
+"""The centre is the nearest of so many points, simulated once more at this scale, where seeds matter little."""
 INTERVAL = (0.05, 0.95)
 TOGETHER = 0.5
 """Correlations of at least this size are listed."""
@@ -36,8 +36,8 @@ class Fit:
     priors: Priors
     rows: Rows
     points: NDArray[np.float64]
-    """Draws from the posterior in the prior's cube, shape (set, parameters): the first is its centre, that whose
-    simulation comes nearest to the median of every fitted row; the others are evenly from the chains."""
+    """Draws from the posterior in the prior's cube, shape (set, parameters), evenly from the chains; before them its
+    centre, the point whose simulation comes nearest to the median of every fitted row."""
     simulated: NDArray[np.float64]
     """What each of them says of the rows, with another seed than in its chain, shape (set, rows)."""
     noise: NDArray[np.float64]
@@ -120,12 +120,13 @@ def calibrate(
         points = np.concatenate([points, to_normal(elsewhere)])
     found = posterior.infer(journal, rows, points, simulated, plan, run, progress)
     near = nearest(found, rows)[:CANDIDATES]
-    asked = to_cube(found.points[near])
-    _, finely = journal.simulate("centre", asked, CENTRE_SCALE, [CENTRE_SEED] * len(near), run)
-    kept = spread(found, int(near[np.argmin(distance(found, rows, finely))]), plan.set_size)
+    asked = found.tried[near]
+    _, finely = journal.simulate("centre", to_cube(asked), CENTRE_SCALE, [CENTRE_SEED] * len(near), run)
+    centre = asked[np.argmin(distance(found, rows, finely))]
+    kept = spread(found, centre, plan.set_size)
     # With other seeds than those with which they were accepted: else the set would be praised for its luck.
-    again = simulate("again", found.points[kept], AGAIN_SEED)
-    return Fit(journal.priors, rows, to_cube(found.points[kept]), again, found.noise, found)
+    again = simulate("again", kept, AGAIN_SEED)
+    return Fit(journal.priors, rows, to_cube(kept), again, found.noise, found)
 
 
 def distance(found: Posterior, rows: Rows, simulated: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -138,16 +139,17 @@ def distance(found: Posterior, rows: Rows, simulated: NDArray[np.float64]) -> ND
 
 
 def nearest(found: Posterior, rows: Rows) -> NDArray[np.int64]:
-    """The different draws, those nearest to the median of every row first."""
-    _, different = np.unique(found.points, axis=0, return_index=True)
-    return np.asarray(different[np.argsort(distance(found, rows, found.rows[different]), kind="stable")])
+    """The different points that were simulated, those nearest to the posterior's median of every row first."""
+    _, different = np.unique(found.tried, axis=0, return_index=True)
+    order = np.argsort(distance(found, rows, found.tried_rows[different]), kind="stable")
+    return np.asarray(different[order])
 
 
-def spread(found: Posterior, centre: int, number: int) -> NDArray[np.int64]:
-    """Some different draws, evenly from the chains, after the centre."""
+def spread(found: Posterior, centre: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+    """The centre, shape (parameters,), and different draws evenly from the chains, shape (number, parameters)."""
     _, different = np.unique(found.points, axis=0, return_index=True)
-    even = np.sort(different)[np.unique(np.linspace(0, len(different) - 1, number).astype(int))]
-    return np.concatenate([[centre], even[even != centre]])[:number]
+    even = found.points[np.sort(different)[np.unique(np.linspace(0, len(different) - 1, number).astype(int))]]
+    return np.concatenate([centre[np.newaxis], even[(even != centre).any(axis=1)]])[:number]
 
 
 def best_of_search(

@@ -57,6 +57,10 @@ class Posterior:
     """How well the chains mixed; see `mixing_of`."""
     noise: NDArray[np.float64]
     """Standard deviation of each row between runs with different seeds, in half bands, shape (rows,)."""
+    tried: NDArray[np.float64]
+    """Every point that waves and chains simulated, accepted or not, shape (points, parameters)."""
+    tried_rows: NDArray[np.float64]
+    """What each of them says of the rows, shape (points, rows)."""
 
     @property
     def points(self) -> NDArray[np.float64]:
@@ -219,7 +223,9 @@ def _chains(
         progress("chains", step + 1, plan.steps, float(-at.mean()))
     chains = np.array(visited[forgotten:])
     mixing = mixing_of(chains) | {"accepted": float(np.mean(accepted[forgotten:]))}
-    return Posterior(chains, np.array(said[forgotten:]), mixing, np.asarray(rows.noise))
+    return Posterior(
+        chains, np.array(said[forgotten:]), mixing, np.asarray(rows.noise), points[searched:], simulated[searched:]
+    )
 
 
 def mixing_of(chains: NDArray[np.float64]) -> dict[str, float]:
@@ -237,6 +243,8 @@ def mixing_of(chains: NDArray[np.float64]) -> dict[str, float]:
     with np.errstate(invalid="ignore"):  # a chain that never moved has no autocorrelation
         memory = emcee.autocorr.integrated_time(chains, c=5, tol=0)
     draws = chains.shape[0] * chains.shape[1] / memory
+    # A chain that never moved is one draw.
+    draws = np.where(np.isnan(draws), chains.shape[1], draws)
     return {
         "r_hat": float(r_hat.max()),
         "r_hat_median": float(np.median(r_hat)),
