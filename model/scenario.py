@@ -325,6 +325,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "per share per period",
             0,
             100,
+            "fitted",
             raises="noticed",
         ),
     ] = 0.1298
