@@ -315,6 +315,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             "per yuan",
             0,
             100,
+            "fitted",
             raises="noticed",
         ),
     ] = 0.003294

@@ -53,7 +53,7 @@ FAR = {
 }
 
 
-NEEDS = {"insurance_fee_rate": {"review_periods": 0, "lag_months": 0.0}}
+NEEDS = {"insurance_fee_rate": {"review_periods": 0, "lag_months": 0.0, "review_start": 100.0}}
 """What else must be so that a parameter matters: aid in the insurance phase, in which few claims were paid."""
 
 
