@@ -77,7 +77,7 @@ def calibrated(folder, run):
 def test_an_interrupted_calibration_goes_on_to_the_same_end(finished, folder, run):
     whole = finished[1]
     chains = [f"chains-{step:04d}" for step in range(9)]
-    assert journal_in(folder).whole() == ["again", *chains, "noise", "search-0000", "wave-0"]
+    assert journal_in(folder).whole() == ["again", "centre", *chains, "noise", "search-0000", "wave-0"]
     for part, file in journal_in(folder).finished().items():
         if part.batch not in {"search-0000", "chains-0000", "chains-0003"}:
             file.unlink()
@@ -112,7 +112,7 @@ def test_synthetic_records_are_fitted_and_give_an_interval_and_a_rank_for_every_
     monkeypatch.setattr(recovery, "ALIVE", 0)
     told = []
     found = recovery.recover(journal_in(tmp_path), 2, run, lambda *step: told.append(step[0]))
-    assert found["parameter"].to_list() == list(NAMES) * 2
+    assert found["parameter"].to_list() == journal_in(tmp_path).priors.names * 2
     assert (found["inside"] == found["true"].between(found["low"], found["high"])).all()
     assert (found["low"] <= found["high"]).all()
     assert found[["true", "rank"]].stack().between(0, 1).all()
