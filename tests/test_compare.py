@@ -13,7 +13,8 @@ SMALL = {"scale": 200_000}
 
 
 def test_replicates_have_the_same_seeds_and_their_differences_are_paired():
-    first, second = Scenario(rng=7, **SMALL), Scenario(rng=99, fee_rate=0.3, **SMALL)
+    size = {"scale": 50_000}  # large enough for the fee to show in three pairs
+    first, second = Scenario(rng=7, **size), Scenario(rng=99, fee_rate=0.5, **size)
     done = []
     table = compare(first, second, 3, lambda *progress: done.append(progress)).set_index("summary")
     runs = [

@@ -186,6 +186,9 @@ BLIND = CALM | {
     "premium_risk_correlation": 0.0,
     "insurer_loading": 1e6,
     "salience": 0.5,
+    # As clear a picture as can be: the law shall not depend on what was fitted last.
+    "premium_sd": 0.4,
+    "frailty_sd": 0.76,
 }
 
 
