@@ -26,17 +26,25 @@ ACCIDENT = 4
 
 RICH = {
     "scale": 250_000,
-    "incidence_multiplier": 8.0,
+    "incidence_multiplier": 10.0,
     "mortality_multiplier": 10.0,
     "concealment": 0.5,
     "accident_share": 0.3,
-    "case_cap": 0.02,
-    "yearly_cap": 60.0,
-    "terms_refusal": 0.2,
+    "case_cap": 0.0213,
+    "yearly_cap": 61.7,
+    "filing_share": 0.9,
+    "seniors_filing_share": 0.95,
+    "terms_refusal": 0.31,
     "seniors_screening": 0.6,
     "signs_months": 6.0,
     "information": 0.7,
+    "review_start": 900.0,
+    "review_limit": 2_000_000.0,
     "review_growth": 5.0,
+    "potential_population": 200_000_000,
+    "contagion": 0.3,
+    "level_salience": 0.01,
+    "adoption_age_slope": 0.5,
 }
 """Some 800 people to whom much happens."""
 
@@ -442,4 +450,4 @@ def test_every_measure_is_what_the_people_say(expected_claims):
                     wrong.append(f"{calendar.label(period)} {owner}.{name}: {row[name]}, recomputed {value}")
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong[:20])
     # And each had something to say.
-    assert all(seen[name] > 0 for name in MEASURES), dict(seen)
+    assert not [name for name in MEASURES if not seen[name] > 0]

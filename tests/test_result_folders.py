@@ -120,7 +120,7 @@ def test_a_picture_ends_with_its_history_and_marks_what_happened_in_it(typed, mo
 
 def test_events_of_a_scenario_are_those_that_happen_in_it():
     every = [event.what for event in events_of(Scenario())]
-    assert len(every) == 14
+    assert len(every) == 15
     assert [event.kind for event in events_of(load("stays_open"))].count("closing") == 0
-    assert len(events_of(load("no_gate"))) == 13
+    assert len(events_of(load("no_gate"))) == 14
     assert len(events_of(Scenario(periods=20))) == 3  # to August 2019

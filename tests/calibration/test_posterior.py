@@ -1,5 +1,7 @@
 """The posterior by delayed acceptance, where it is known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -55,7 +57,7 @@ def test_proposals_know_how_much_the_emulator_prefers_them():
 class Pretended(Journal):
     """Simulations whose only row is a bent line, which the emulator cannot follow everywhere."""
 
-    def simulate(self, name, points, scale, seeds, pool, progress=lambda done: None):
+    def simulate(self, name, points, scale, seeds, run, progress=lambda done: None):
         first = to_normal(points)[:, :1]
         return points, 1.0 + STEEP * (first - MIDDLE)
 
@@ -76,7 +78,7 @@ def test_chains_go_where_the_simulator_says_even_if_the_emulator_errs(monkeypatc
             return self.right.distances(asked) + error
 
     monkeypatch.setattr(emulator, "fit", lambda *asked: Wrong(fit(*asked)))
-    journal = Pretended(None, None, None, ROWS.targets)
+    journal = Pretended(Path(), None, None, ROWS.targets)
     _, simulated = journal.simulate("", to_cube(points), 1, (), None)
     found = posterior.infer(journal, ROWS, points, simulated, plan, None, lambda *told: None)
     assert np.quantile(found.points[:, 0], THREE) == pytest.approx(quantiles_by_hand(THREE), abs=0.1)

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from experiments.calibration.ensemble import History
 from experiments.calibration.selection import selection
 
 
@@ -25,7 +26,7 @@ def history(leaver_risk):
                     "leaver_mean_risk": leaver_risk if left else float("nan"),
                 }
             )
-    return pd.DataFrame(rows)
+    return History(pd.DataFrame(rows), {})
 
 
 def test_ratios_by_hand():
@@ -41,6 +42,6 @@ def test_ratios_by_hand():
 
 
 def test_a_year_in_which_nobody_left_has_no_leavers():
-    nobody = history(0.5).assign(left=0)
+    nobody = History(history(0.5).table.assign(left=0), {})
     assert "leavers / members" not in set(selection([nobody])["ratio"])
     assert "leavers / members" in set(selection([nobody, history(0.5)])["ratio"])

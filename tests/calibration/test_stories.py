@@ -14,11 +14,11 @@ from model.scenario import load as load_scenario
 
 class TestStories:
     record = targets.load()
+    fitted = tuple(target for target in record if target.role == "fit")
 
     def told(self, shift, spread=0.2):
         """A story whose set misses every row by about so many half bands."""
-        fitted = [target for target in self.record if target.role == "fit"]
-        rows = Rows(tuple(fitted))
+        rows = Rows(self.fitted)
         generator = np.random.default_rng(4)
 
         def simulated(chosen):
@@ -28,7 +28,7 @@ class TestStories:
 
         chosen = priors.load().only(["salience", "habit"])
         points = generator.random((40, 2))
-        fit = Fit(chosen, rows, points, simulated(fitted), np.full(len(fitted), 0.1), points, None, {})
+        fit = Fit(chosen, rows, points, simulated(self.fitted), np.full(len(self.fitted), 0.1), None)
         return stories.Told(fit, simulated(self.record))
 
     def test_the_nearer_story_has_the_weight(self):
@@ -37,7 +37,7 @@ class TestStories:
         assert table["weight_fit"].sum() == pytest.approx(1)
         assert table["weight_fit"][0] > 0.99
         assert table["weight_validate"][0] > 0.9
-        assert table["fit_inside"][0] == "45 of 45"
+        assert table["fit_inside"][0] == f"{len(self.fitted)} of {len(self.fitted)}"
         assert (table["weight_fit_low"] <= table["weight_fit"]).all()
         assert (table["weight_fit"] <= table["weight_fit_high"]).all()
         said = stories.conclusion(table)
