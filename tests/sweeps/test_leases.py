@@ -128,7 +128,7 @@ def test_a_sweep_that_was_taken_for_dead_goes_on(store):
 
 
 def test_a_sweep_waits_for_another_and_does_its_work_if_it_dies(address, tmp_path, monkeypatch):
-    monkeypatch.setattr(leases, "LEASE", 3.0)
+    monkeypatch.setattr(leases, "LEASE", 8.0)
     monkeypatch.setattr(engine, "PAUSE", 0.2)
     store, one = Store(tmp_path), quick(design=Design("list", {"fee_rate": [0.0, 0.08]}), replicates=1)
     store.open(one)
