@@ -13,27 +13,35 @@ from agents.compute.compiled import compiled, compiled_inline
 from agents.population import (
     BIRTH_MONTHS,
     BIRTH_YEARS,
-    CHRONIC,
     CONCEALED,
+    FIRST_PLAN,
     FRAILTY_UNIT,
-    GENERAL,
     MALE,
+    OUT,
     PLACE_MASK,
-    PLAN_NAMES,
     SIGNS,
     Columns,
     is_member,
 )
 
-# First index of the counts. A standing is a plan and honesty: 2 x plan, plus 1 for those who concealed signs.
-STANDINGS = 2 * len(PLAN_NAMES)
+# First index of the counts. A standing is a plan and honesty: 2 x plan, plus 1 for those who concealed signs. After
+# the people outside comes one group a standing for members whose waiting period is over, one a standing for all who
+# wait, and those who wait once more, by the period in which their wait ends.
 NONMEMBERS = 0
 COVERED = 1
-"""Then one group a standing for members whose waiting period is over,"""
-WAITING = COVERED + STANDINGS
-"""one a standing for all who wait,"""
-JOINED = WAITING + STANDINGS
-"""and those who wait once more, by the period in which they joined: STANDINGS x (period modulo the wait)."""
+
+
+@compiled_inline
+def first_waiting(plans: int) -> int:
+    """The group of those in the first standing who wait."""
+    return COVERED + 2 * plans
+
+
+@compiled_inline
+def first_ending(plans: int, ends: int, longest: int) -> int:
+    """The group of those in the first standing whose wait ends in a period, given the longest wait in periods."""
+    return COVERED + 4 * plans + 2 * plans * (ends % longest)
+
 
 BLOCK = 32
 """Months of birth that are looked at together."""
@@ -50,33 +58,47 @@ WELL_FRAILTY = 1
 WITH_SIGNS = 2
 
 
-def empty_cohorts(wait: int) -> NDArray[np.int64]:
-    """Counts for this waiting period in periods, shape (13 + 6 x max(wait, 1), 2, 1440, 3), int64."""
-    return np.zeros((JOINED + STANDINGS * max(wait, 1), 2, BIRTH_MONTHS, 3), dtype=np.int64)
+def longest_wait(waits: NDArray[np.int64]) -> int:
+    """The longest of these waiting periods, 1 at least."""
+    return max(1, int(waits.max()))
+
+
+def empty_cohorts(waits: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Counts for these waiting periods, shape (1 + plans x (4 + 2 x longest wait), 2, 1440, 3), int64."""
+    groups = first_ending(len(waits), 0, 1) + 2 * len(waits) * longest_wait(waits)
+    return np.zeros((groups, 2, BIRTH_MONTHS, 3), dtype=np.int64)
 
 
 @compiled_inline
-def group_of(status: int, joined: int, period: int, wait: int) -> int:
-    """In which group someone is counted (who waits, once more by when they joined); -1 for the ill and the dead."""
+def group_of(status: int, joined: int, period: int, waits: np.ndarray) -> int:
+    """In which group someone is counted (who waits, once more by when it ends); -1 for the ill and the dead."""
     place = status & PLACE_MASK
     if is_member(place):
-        standing = 2 * (place - GENERAL) + (1 if status & CONCEALED else 0)
-        return WAITING + standing if period - joined < wait else COVERED + standing
-    return NONMEMBERS if place < GENERAL or place == CHRONIC + 1 else -1
+        standing = 2 * (place - FIRST_PLAN) + (1 if status & CONCEALED else 0)
+        if period - joined < waits[place - FIRST_PLAN, joined]:
+            return first_waiting(waits.shape[0]) + standing
+        return COVERED + standing
+    return NONMEMBERS if place < OUT else -1
 
 
 @compiled_inline
-def count(cohorts: np.ndarray, columns: Columns, row: int, period: int, wait: int, sign: int) -> None:
+def count(cohorts: np.ndarray, columns: Columns, row: int, period: int, waits: np.ndarray, sign: int) -> None:
     """Count a person where they stand (`sign` COUNT_IN), or no longer (COUNT_OUT)."""
     status, joined = columns.status[row], columns.joined[row]
-    group = group_of(status, joined, period, wait)
+    group = group_of(status, joined, period, waits)
     if group < 0:
         return
     sex, month = columns.body[row] & MALE, columns.birth_month[row]
     frailty = sign * np.int64(columns.frailty[row])
-    # Those who wait are counted twice: among all who do, and by when they joined.
-    for times in range(2 if group >= WAITING else 1):
-        of = JOINED + STANDINGS * (joined % wait) + group - WAITING if times else group
+    plans = waits.shape[0]
+    waiting = first_waiting(plans)
+    # Those who wait are counted twice: among all who do, and by when it ends.
+    for times in range(2 if group >= waiting else 1):
+        of = group
+        if times:
+            longest = (cohorts.shape[0] - COVERED - 4 * plans) // (2 * plans)
+            ends = joined + waits[(status & PLACE_MASK) - FIRST_PLAN, joined]
+            of = first_ending(plans, ends, longest) + group - waiting
         if status & SIGNS:
             cohorts[of, sex, month, WITH_SIGNS] += sign
         else:
@@ -85,11 +107,11 @@ def count(cohorts: np.ndarray, columns: Columns, row: int, period: int, wait: in
 
 
 @compiled
-def count_rows(columns: Columns, first: int, last: int, period: int, wait: int, cohorts: np.ndarray) -> None:
+def count_rows(columns: Columns, first: int, last: int, period: int, waits: np.ndarray, cohorts: np.ndarray) -> None:
     """Count some rows where they stand."""
     for number in range(first, last):
         row: Any = np.uint64(number)
-        count(cohorts, columns, row, period, wait, COUNT_IN)
+        count(cohorts, columns, row, period, waits, COUNT_IN)
 
 
 class Ages(NamedTuple):
@@ -124,7 +146,7 @@ def _end_waits(joined: np.ndarray, waiting: np.ndarray, covered: np.ndarray, hal
                 any_ = np.int64(0)
                 for month in range(start, end):
                     any_ |= joined[standing, sex, month, WELL] | joined[standing, sex, month, WITH_SIGNS]
-                # Most blocks are empty: three plans, and few conceal anything.
+                # Most blocks are empty: few conceal anything.
                 if any_ != 0:
                     for month in range(start, end):
                         for what in range(3):
@@ -133,12 +155,19 @@ def _end_waits(joined: np.ndarray, waiting: np.ndarray, covered: np.ndarray, hal
                             joined[standing, sex, month, what] = 0
 
 
-def end_waits(cohorts: NDArray[np.int64], period: int, wait: int, half_month: int, ages: Ages) -> None:
+def end_waits(cohorts: NDArray[np.int64], period: int, waits: NDArray[np.int64], half_month: int, ages: Ages) -> None:
     """Let the waiting period of those end who joined a whole wait ago."""
-    if wait > 0 and period >= wait:
-        first = JOINED + STANDINGS * (period % wait)
-        joined, waiting, covered = cohorts[first : first + STANDINGS], cohorts[WAITING:JOINED], cohorts[COVERED:WAITING]
-        _end_waits(joined, waiting, covered, half_month, ages)
+    if waits.any():
+        plans = len(waits)
+        waiting = first_waiting(plans)
+        first = first_ending(plans, period, longest_wait(waits))
+        _end_waits(
+            cohorts[first : first + 2 * plans],
+            cohorts[waiting : waiting + 2 * plans],
+            cohorts[COVERED:waiting],
+            half_month,
+            ages,
+        )
 
 
 class InForce(NamedTuple):
@@ -169,8 +198,9 @@ def _sum_up(
     of: InForce,
 ) -> None:
     """Fill `of`."""
-    for plan in range(ages.youngest.size):
-        honest, waiting = COVERED + 2 * plan, WAITING + 2 * plan
+    plans = ages.youngest.size
+    for plan in range(plans):
+        honest, waiting = COVERED + 2 * plan, first_waiting(plans) + 2 * plan
         for sex in range(cohorts.shape[1]):
             for month in range(*months_in(half_month, ages.youngest[plan], ages.ends[plan])):
                 half_months = half_month - 2 * month
@@ -209,7 +239,7 @@ def in_force(
 
     Args:
         cohorts: the counts.
-        half_month: this period, in half-months since January 1900.
+        half_month: this period, in half-months since the first year of birth.
         ages: which ages each plan has.
         occupied: plans that may have members, shape (plans,).
         well_risk: incidence of people without signs and of frailty 1, per person-year, shape (2, ages).

@@ -10,35 +10,41 @@ Behaviour = Any
 
 
 class Context(NamedTuple):
-    """One period as seen by everybody. Arrays over plans follow `PLAN_NAMES`; over sexes: female, male."""
+    """One period as seen by everybody. Arrays over plans follow the pool's order; over sexes: female, male."""
 
     seed: int
     period: int
     half_month: int
-    """Half-months since January 1900, so that age in half-months = half_month - 2 x birth_month."""
+    """Half-months since the first year of birth, so that age in half-months = half_month - 2 x birth_month."""
     readings: NDArray[np.float32]
-    """Public clock of each place, shape (8,): summed intensity of what makes people there decide."""
+    """Public clock of each place, shape (8,) or (16,): summed intensity of what makes people there decide."""
     fair: NDArray[np.float64]
-    """Expected benefit at average risk, yuan per year, shape (plans, sexes, ages)."""
+    """Expected benefit at average risk, money per year, shape (plans, sexes, ages)."""
     fair_signs: NDArray[np.float64]
-    """What known warning signs add to it, yuan per year, shape (plans, sexes, ages)."""
+    """What known warning signs add to it, money per year, shape (plans, sexes, ages)."""
     insurer: NDArray[np.float64]
-    """The insurer's premium for the same cover, yuan per year, shape (plans, sexes, ages)."""
+    """The insurer's premium for the same cover, money per year, shape (plans, sexes, ages)."""
     well_risk: NDArray[np.float64]
     """Incidence of people without signs and of frailty 1, per person-year, shape (sexes, ages)."""
     signs_risk: float
     """Incidence of a person with signs, per person-year."""
     price: NDArray[np.float64]
-    """What a year of membership is expected to cost, yuan, shape (plans, sexes, years of birth)."""
+    """What a year of membership is expected to cost, shape (plans, sexes, years of birth)."""
     open: NDArray[np.bool_]
     """Whether the plan takes members, shape (plans,)."""
-    youngest: NDArray[np.int64]
-    oldest: NDArray[np.int64]
-    """Ages at which people may join, in half-months, shape (plans,); `oldest` is the first age too old."""
+    plan_for: NDArray[np.int8]
+    """The plan that people may join, -1 for none, by chronic illness and age in half-months plus one, shape
+    (2, ages): the first column is for those who are not born yet."""
+    ends: NDArray[np.int64]
+    """Age in half-months at which membership ends, shape (plans,)."""
+    transfer: NDArray[np.int64]
+    """The plan in which those go on whose membership ends by age, -1 for none that is open, shape (plans,)."""
+    transfer_asks: NDArray[np.bool_]
+    """Whether the questionnaire is put to them there, shape (plans,)."""
     screening: NDArray[np.float64]
     """Probability that the plan's questionnaire asks about signs, shape (plans,)."""
-    gate: bool
-    """Whether a low credit score bars from the general plan."""
-    wait: int
-    """Waiting period, in periods."""
+    gate: NDArray[np.bool_]
+    """Whether a low credit score bars from the plan, shape (plans,)."""
+    waits: NDArray[np.int64]
+    """Waiting period in periods, by plan and period of joining, shape (plans, 256)."""
     trust: float

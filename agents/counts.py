@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.population import PLAN_NAMES
-
 RISK_UNIT = 2.0**40
 """Risks of joiners and leavers are summed as integers, in steps of 2^-40 per person-year."""
 JOINED, LEFT_PLAN, ILL, DIED, AGED_OUT, TRANSFERRED_IN, JOINER_RISK, LEAVER_RISK, NOTICED, CONSIDERED, TURNED_AWAY = (
@@ -13,6 +11,6 @@ JOINED, LEFT_PLAN, ILL, DIED, AGED_OUT, TRANSFERRED_IN, JOINER_RISK, LEAVER_RISK
 KINDS = 11
 
 
-def empty_counts() -> NDArray[np.int64]:
+def empty_counts(plans: int) -> NDArray[np.int64]:
     """No events yet, shape (plans, 11)."""
-    return np.zeros((len(PLAN_NAMES), KINDS), dtype=np.int64)
+    return np.zeros((plans, KINDS), dtype=np.int64)

@@ -31,18 +31,16 @@ from agents.counts import (
 from agents.population import (
     AWARE,
     BARRED,
-    CHRONIC,
     CHRONICALLY_ILL,
     CONCEALED,
+    FIRST_PLAN,
     FRAILTY_UNIT,
-    GENERAL,
     LEFT,
     LOW_CREDIT,
     MALE,
     NO_RATE,
     OUT,
     PLACE_MASK,
-    SENIORS,
     SIGNS,
     Columns,
     from_log,
@@ -73,7 +71,7 @@ def own_risk(columns: Columns, row: int, context: Context) -> float:
 def willingness(
     columns: Columns, row: int, plan: int, context: Context, behaviour: Behaviour, knowledge: float
 ) -> float:
-    """Willingness to pay for a year in this plan, yuan, when this share of what the person knows counts."""
+    """Willingness to pay for a year in this plan, when this share of what the person knows counts."""
     sex = columns.body[row] & MALE
     # Unsigned, as rows are: Numba then leaves out what looks after negative indices.
     age = np.uint64(context.half_month - 2 * columns.birth_month[row]) // np.uint64(24)
@@ -98,7 +96,7 @@ def reservation(
     influence: np.ndarray,
     knowledge: float,
 ) -> float:
-    """The most this person pays for a year in this plan, yuan: their willingness, or what the insurer asks."""
+    """The most this person pays for a year in this plan: their willingness, or what the insurer asks."""
     worth = willingness(columns, row, plan, context, behaviour, knowledge)
     if influence.size:
         worth *= influence[row]
@@ -111,22 +109,20 @@ def reservation(
 
 @compiled_inline
 def expected_price(columns: Columns, row: int, plan: int, context: Context) -> float:
-    """What this person expects a year in this plan to cost, yuan."""
+    """What this person expects a year in this plan to cost."""
     year = np.uint64(columns.birth_month[row]) // np.uint64(12)
     return float(context.price[plan, columns.body[row] & MALE, year])
 
 
-# Offers: a plan (-1: none), what it is worth to this person and what it costs, yuan per year.
+# Offers: a plan (-1: none), what it is worth to this person and what it costs, money per year.
 
 
 @compiled_inline
 def eligible_plan(half_months_old: int, body: int, context: Context) -> int:
-    """The plan for people of this age and health (0 general, 1 seniors, 2 chronic), or -1 if they are too old."""
-    # Selects instead of branches: about half would be mispredicted.
-    plan = CHRONIC - GENERAL if body & CHRONICALLY_ILL else 0
-    plan = SENIORS - GENERAL if half_months_old >= context.youngest[SENIORS - GENERAL] else plan
-    fits = (context.youngest[plan] <= half_months_old) & (half_months_old < context.oldest[plan])
-    return plan if fits else NO_PLAN
+    """The plan for people of this age and health, or -1 if there is none."""
+    # A look-up instead of branches: about half would be mispredicted.
+    chronic = np.uint64((body & CHRONICALLY_ILL) // CHRONICALLY_ILL)
+    return int(context.plan_for[chronic, np.uint64(max(half_months_old, -1) + 1)])
 
 
 @compiled_inline
@@ -166,7 +162,7 @@ def offer_to_stay(
 def offer_to_transfer(
     columns: Columns, row: int, plan: int, context: Context, behaviour: Behaviour, influence: np.ndarray
 ) -> tuple[float, float]:
-    """What the seniors' plan is worth to a member who turns sixty, and what it costs, without effort."""
+    """What the plan that takes over members of this age is worth to one of them, and what it costs, without effort."""
     return _offer(columns, row, plan, context, behaviour, influence, behaviour.entry_knowledge)
 
 
@@ -196,7 +192,7 @@ def admission(
 ) -> tuple[int, int]:
     """Where someone ends up who considered a plan, and how the questionnaire ended (`rules.conceals`).
 
-    The credit gate bars from the general plan, the questionnaire turns away; who left stays among those who left unless
+    A gate bars from its plan, the questionnaire turns away; who left stays among those who left unless
     they now wait before a closed door.
     """
     was = columns.status[row] & PLACE_MASK
@@ -206,8 +202,8 @@ def admission(
     if accepted and columns.status[row] & SIGNS:
         u = luck.draw(context.seed, luck.CONCEAL, row, context.period)
         answer = rules.conceals(True, behaviour.concealment, context.screening[plan], u)
-    gated = context.gate and plan == 0 and (columns.body[row] & LOW_CREDIT) != 0
-    where = rules.enrols(GENERAL + plan, gated, accepted, answer)
+    gated = context.gate[plan] and (columns.body[row] & LOW_CREDIT) != 0
+    where = rules.enrols(FIRST_PLAN + plan, gated, accepted, answer)
     return (LEFT if was == LEFT and where == AWARE else where), answer
 
 
@@ -232,12 +228,12 @@ def next_patience(row: int, context: Context) -> float:
 def _write_status(columns: Columns, row: int, status: int, context: Context, cohorts: np.ndarray) -> None:
     """Give a person another status, and count them where they now stand."""
     was, joined = columns.status[row], columns.joined[row]
-    group = group_of(was, joined, context.period, context.wait)
+    group = group_of(was, joined, context.period, context.waits)
     # Most who move are outside before and after.
-    if group != group_of(status, joined, context.period, context.wait) or (was ^ status) & SIGNS:
-        count(cohorts, columns, row, context.period, context.wait, COUNT_OUT)
+    if group != group_of(status, joined, context.period, context.waits) or (was ^ status) & SIGNS:
+        count(cohorts, columns, row, context.period, context.waits, COUNT_OUT)
         columns.status[row] = status
-        count(cohorts, columns, row, context.period, context.wait, COUNT_IN)
+        count(cohorts, columns, row, context.period, context.waits, COUNT_IN)
     columns.status[row] = status
 
 
@@ -293,11 +289,11 @@ def join_or_not(
         counts[plan, CONSIDERED] += 1
         counts[plan, TURNED_AWAY] += 1 if answer == rules.TURNED_AWAY else 0
     if is_member(where):
-        count(cohorts, columns, row, context.period, context.wait, COUNT_OUT)
+        count(cohorts, columns, row, context.period, context.waits, COUNT_OUT)
         columns.joined[row] = context.period
         concealed = CONCEALED if answer == rules.CONCEALED_SIGNS else 0
         columns.status[row] = np.uint8(where) | (columns.status[row] & np.uint8(SIGNS)) | np.uint8(concealed)
-        count(cohorts, columns, row, context.period, context.wait, COUNT_IN)
+        count(cohorts, columns, row, context.period, context.waits, COUNT_IN)
         set_wake_up(columns, row, patience, context)
         counts[plan, JOINED] += 1
         _add_risk(columns, row, context, counts, plan, JOINER_RISK)
@@ -306,9 +302,18 @@ def join_or_not(
 
 
 @compiled
-def transfer_plan(context: Context) -> int:
-    """The plan that takes a member who turns sixty without asking about their health, or -1 if none is open."""
-    return SENIORS - GENERAL if context.open[SENIORS - GENERAL] else NO_PLAN
+def transfer_plan(columns: Columns, row: int, context: Context) -> int:
+    """The plan that takes a member who becomes too old for their own, or -1 if none is open."""
+    return int(context.transfer[(columns.status[row] & PLACE_MASK) - FIRST_PLAN])
+
+
+@compiled_inline
+def passes_transfer(columns: Columns, row: int, to: int, context: Context, behaviour: Behaviour) -> int:
+    """How the questionnaire ends for a member who goes on in another plan (`rules.conceals`), if there is one."""
+    if not context.transfer_asks[(columns.status[row] & PLACE_MASK) - FIRST_PLAN] or not columns.status[row] & SIGNS:
+        return rules.NOTHING_TO_TELL
+    u = luck.draw(context.seed, luck.CONCEAL, row, context.period)
+    return rules.conceals(True, behaviour.concealment, context.screening[to], u)
 
 
 @compiled_inline
@@ -319,25 +324,34 @@ def transfer_or_age_out(
     accepted: bool,
     patience: float,
     context: Context,
+    behaviour: Behaviour,
     cohorts: np.ndarray,
     counts: np.ndarray,
 ) -> None:
     """Carry out that a member becomes too old for their plan, and goes on in another one or not."""
-    counts[(columns.status[row] & PLACE_MASK) - GENERAL, AGED_OUT] += 1
+    counts[(columns.status[row] & PLACE_MASK) - FIRST_PLAN, AGED_OUT] += 1
     where = AWARE
+    answer = rules.NOTHING_TO_TELL
     if to >= 0 and accepted:
+        answer = passes_transfer(columns, row, to, context, behaviour)
+        counts[to, TURNED_AWAY] += 1 if answer == rules.TURNED_AWAY else 0
+    if to >= 0 and accepted and answer != rules.TURNED_AWAY:
         counts[to, JOINED] += 1
         counts[to, TRANSFERRED_IN] += 1
         _add_risk(columns, row, context, counts, to, JOINER_RISK)
-        where = GENERAL + to
+        where = FIRST_PLAN + to
+    if answer == rules.CONCEALED_SIGNS:
+        status = columns.status[row] | np.uint8(CONCEALED)
+        _write_status(columns, row, status, context, cohorts)
     _move(columns, row, where, patience, context, cohorts)
 
 
 @compiled
-def ages_out(columns: Columns, row: int) -> bool:
-    """Whether this person is in a plan that ends at sixty."""
+def ages_out(columns: Columns, row: int, context: Context) -> bool:
+    """Whether this person is in a plan that ends at their age."""
     place = columns.status[row] & PLACE_MASK
-    return place in (GENERAL, CHRONIC)
+    age = context.half_month - 2 * columns.birth_month[row]
+    return is_member(place) and age >= context.ends[place - FIRST_PLAN]
 
 
 # Health events, which nobody decides.
@@ -356,6 +370,6 @@ def end_membership(
     """Someone falls critically ill or dies; returns whether they were a member."""
     place = columns.status[row] & PLACE_MASK
     if is_member(place):
-        counts[place - GENERAL, ILL if ill else DIED] += 1
+        counts[place - FIRST_PLAN, ILL if ill else DIED] += 1
     _move(columns, row, _OUT, np.inf, context, cohorts)
     return is_member(place)

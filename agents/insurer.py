@@ -1,7 +1,7 @@
 """Insurer: the commercial alternative, which underwrites and prices by age.
 
-The real one was Ant Insurance, a licensed agent: the insurer bears the risk, refuses those with known illness and
-prices by age. At the closing it took members over without a health check or a wait.
+The insurer bears the risk, refuses those with known illness and prices by age. At a closing it takes members over
+without a health check or a wait.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from agents.compute.compiled import compiled
 from agents.compute.threads import over_blocks
 from agents.context import Behaviour, Context
 from agents.crowd.batches import STRETCH, Batch, choose, empty_batch
-from agents.population import GENERAL, PLACE_MASK, PLAN_NAMES, Columns, Population, is_member
+from agents.population import FIRST_PLAN, PLACE_MASK, Columns, Population, is_member
 
 
 @compiled
@@ -35,7 +35,7 @@ def _take_over(
         row: Any = np.uint64(number)
         place = columns.status[row] & PLACE_MASK
         # By value and not by jump, as in the crowd: the next row overwrites one that is no member.
-        batch.row[members], batch.plan[members] = row, place - GENERAL
+        batch.row[members], batch.plan[members] = row, place - FIRST_PLAN
         members += 1 if is_member(place) else 0
     for k in range(members):
         batch.worth[k], batch.price[k] = decisions.offer_of_takeover(
@@ -62,7 +62,7 @@ class Insurer(mesa.Agent):  # type: ignore[misc]
         self.takeover_loading = takeover_loading
 
     def premiums(self, fair: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Yearly premium for the cover of each plan, for people of average risk, yuan; same shape as `fair`."""
+        """Yearly premium for the cover of each plan, for people of average risk; same shape as `fair`."""
         return (1 + self.loading) * fair
 
     def take_over(self, people: Population, context: Context, behaviour: Behaviour) -> NDArray[np.int64]:
@@ -71,7 +71,7 @@ class Insurer(mesa.Agent):  # type: ignore[misc]
 
         def offer(first: int, last: int, _: int) -> None:
             batch = empty_batch()
-            taken = np.zeros(len(PLAN_NAMES), dtype=np.int64)
+            taken = np.zeros(context.ends.size, dtype=np.int64)
             for start in range(first, last, STRETCH):
                 end = min(last, start + STRETCH)
                 _take_over(people.columns, start, end, context, behaviour, self.takeover_loading, batch, taken)

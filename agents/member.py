@@ -15,19 +15,19 @@ from agents import decisions, luck, rules
 from agents.context import Behaviour, Context
 from agents.crowd.driver import Illness
 from agents.population import (
-    CHRONIC,
     CONCEALED,
     DIE,
     FALL_ILL,
+    FIRST_PLAN,
     FRAILTY_UNIT,
-    GENERAL,
     PLACE_MASK,
-    PLACES,
     SIGNS,
     SIGNS_APPEAR,
     SIGNS_PASS,
     Columns,
     Population,
+    is_member,
+    places_of,
 )
 
 
@@ -35,6 +35,7 @@ class World(Protocol):
     """What a model offers its members."""
 
     population: Population
+    plan_names: tuple[str, ...]
     cohorts: NDArray[np.int64]
     context: Context
     behaviour: Behaviour
@@ -66,14 +67,14 @@ class Member(mesa.Agent):  # type: ignore[misc]
 
     @property
     def place(self) -> str:
-        """Where they stand towards the pool: one of `PLACES`."""
-        return PLACES[self.status & PLACE_MASK]
+        """Where they stand towards the pool: outside in some way, or a plan."""
+        return places_of(self.model.plan_names)[self.status & PLACE_MASK]
 
     @property
     def plan(self) -> int:
-        """The plan they are in (0 general, 1 seniors, 2 chronic), or -1."""
+        """The plan they are in, by its number, or -1."""
         place = self.status & PLACE_MASK
-        return place - GENERAL if GENERAL <= place <= CHRONIC else decisions.NO_PLAN
+        return place - FIRST_PLAN if is_member(place) else decisions.NO_PLAN
 
     @property
     def has_signs(self) -> bool:
@@ -106,7 +107,7 @@ class Member(mesa.Agent):  # type: ignore[misc]
         return float(decisions.own_risk(self._columns, self.row, self.model.context))
 
     def willingness_to_pay(self, plan: int, knowledge: float = 1.0) -> float:
-        """What a year in this plan is worth to them, yuan, when this share of what they know counts."""
+        """What a year in this plan is worth to them when this share of what they know counts."""
         world = self.model
         return float(decisions.willingness(self._columns, self.row, plan, world.context, world.behaviour, knowledge))
 
@@ -140,14 +141,16 @@ class Member(mesa.Agent):  # type: ignore[misc]
         )
 
     def age_out(self) -> None:
-        """Become too old for one's plan, and go on in the seniors' plan or not."""
+        """Become too old for one's plan, and go on in another or not."""
         world, columns, row = self.model, self._columns, self.row
-        to, accepted = decisions.transfer_plan(world.context), False
+        to, accepted = decisions.transfer_plan(columns, row, world.context), False
         if to >= 0:
             offer = decisions.offer_to_transfer(columns, row, to, world.context, world.behaviour, world.influence)
             accepted = decisions.accepts_transfer(row, *offer, world.context, world.behaviour)
         patience = decisions.next_patience(row, world.context)
-        decisions.transfer_or_age_out(columns, row, to, accepted, patience, world.context, world.cohorts, world.counts)
+        decisions.transfer_or_age_out(
+            columns, row, to, accepted, patience, world.context, world.behaviour, world.cohorts, world.counts
+        )
 
     def think_again_later(self) -> None:
         """Leave everything as it is until one next decides, after a time drawn anew."""
@@ -168,7 +171,7 @@ class Member(mesa.Agent):  # type: ignore[misc]
                 ill = bool(event == FALL_ILL)
                 if decisions.end_membership(columns, row, ill, world.context, world.cohorts, world.counts) and ill:
                     world.diagnosed.append(case)
-            elif decisions.ages_out(columns, row):
+            elif decisions.ages_out(columns, row, world.context):
                 self.age_out()
 
     def _accepts(self, worth: float, price: float, noise: float, stream: np.uint64) -> bool:

@@ -1,7 +1,7 @@
 """Platform: reviews claims, settles in whole minor units, publishes, bears what its caps and waivers promise, closes.
 
-The real one was Ant Group's Xiang Hu Bao: it took no premium, reviewed claims by field investigation, and twice a
-month divided what it had approved, plus a management fee, equally among the members of each plan.
+It takes no premium, reviews claims, and at each settlement divides what it has approved, plus a management fee, among
+the members of each plan. Money is in the pool's currency, and settled in whole minor units of it.
 """
 
 import math
@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from agents.population import BIRTH_YEARS
 from agents.sharing import EqualShares, SharingRule
 
-FEN = 100
-
 
 class Settlement(NamedTuple):
-    """One settlement of one plan, in fen. collected + subsidy = aid + fee + (carry - carry before)."""
+    """One settlement of one plan, in minor units. collected + subsidy = aid + fee + (carry - carry before)."""
 
     members: int
     aid: int
@@ -43,31 +41,35 @@ def settle(
     carry: int = 0,
     case_cap: float = math.inf,
     most: float = math.inf,
+    minor: int = 100,
+    carries_excess: bool = False,
 ) -> Settlement:
     """Divide approved claims equally among members.
 
     Args:
         members: people who share.
-        benefits: yuan per claim of each class.
+        benefits: money per claim of each class.
         people: number of claims of each class.
         fee_rate: management fee, share of aid.
-        carry: fen left in the pool by the last settlement.
-        case_cap: most that one member pays for one claim, yuan; the platform bears the rest.
-        most: most that one member pays now, yuan; the platform bears the rest.
+        carry: minor units left in the pool by the last settlement.
+        case_cap: most that one member pays for one claim; the platform bears the rest.
+        most: most that one member pays now; the platform bears the rest.
+        minor: minor units in one of the currency.
+        carries_excess: whether the pool, and not the platform, bears what exceeds `most`, and carries it on.
     """
-    aid = round(sum(benefit * claims for benefit, claims in zip(benefits, people, strict=True)) * FEN)
+    aid = round(sum(benefit * claims for benefit, claims in zip(benefits, people, strict=True)) * minor)
     fee = round(aid * fee_rate)
     if members == 0:
         return Settlement(0, aid, fee, 0, 0, aid + fee, carry)
     over_cap = 0.0
     for benefit, claims in zip(benefits, people, strict=True):
         over_cap += max(0.0, benefit * (1 + fee_rate) - case_cap * members) * claims
-    subsidy = round(over_cap * FEN)
+    subsidy = round(over_cap * minor)
     due = aid + fee - subsidy - carry
     share = max(0, (2 * due + members) // (2 * members))
-    if share > most * FEN:
-        share = int(most * FEN)
-        subsidy += due - share * members
+    if share > most * minor:
+        share = int(most * minor)
+        subsidy += 0 if carries_excess else due - share * members
     collected = share * members
     return Settlement(members, aid, fee, share, collected, subsidy, carry + collected + subsidy - aid - fee)
 
@@ -79,18 +81,18 @@ class PlanSettlement(NamedTuple):
     groups: NDArray[np.int64]
     """The group of each sex and year of birth, shape (2, 120)."""
     waived: int
-    """Fen of the shares that the platform pays for members."""
+    """Minor units of the shares that the platform pays for members."""
 
     @property
     def whole(self) -> Settlement:
-        """The groups together; the share is what members are asked for on average, in whole fen."""
+        """The groups together; the share is what members are asked for on average, in whole minor units."""
         if len(self.parts) == 1:
             return self.parts[0]
         return Settlement._make(map(sum, zip(*self.parts, strict=True)))._replace(share=round(self.mean_share))
 
     @property
     def mean_share(self) -> float:
-        """What members are asked for on average, fen."""
+        """What members are asked for on average, minor units."""
         if len(self.parts) == 1:
             return float(self.parts[0].share)
         members = sum(part.members for part in self.parts)
@@ -98,23 +100,23 @@ class PlanSettlement(NamedTuple):
 
     @property
     def shares(self) -> NDArray[np.int64]:
-        """What a member of each sex and year of birth is asked for, fen, shape (2, 120)."""
+        """What a member of each sex and year of birth is asked for, minor units, shape (2, 120)."""
         return np.array([part.share for part in self.parts])[self.groups]
 
 
 @dataclass(frozen=True)
 class PlanRules:
-    """What the platform promises to the members of a plan; money in yuan."""
+    """What the platform promises to the members of a plan."""
 
     name: str
-    case_cap: float
-    """Most that one member pays for one claim."""
     advertised_price: float
     """What members expect a year to cost before the first bill."""
     sharing: SharingRule = field(default_factory=EqualShares)
     yearly_cap: float = math.inf
     """Most that one member pays in the year `capped_in`."""
     capped_in: int = 0
+    carries_excess: bool = False
+    """Whether the pool, and not the platform, bears what exceeds that cap."""
     waived_shares: int = 0
     """How many of the first bills of the year `waived_in` the platform pays for those who joined early."""
     waived_in: int = 0
@@ -126,6 +128,9 @@ class PlatformRules:
 
     plans: tuple[PlanRules, ...]
     settlements_per_year: int
+    minor: int
+    """Minor units in one of the currency."""
+    first_birth_year: int
     review_start: float
     """Claims that it can review in the first period."""
     review_growth: float
@@ -148,21 +153,21 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         self.capacity = float(rules.review_start)
         """Claims that can be reviewed in this period."""
         self.carry = [[0] * plan.sharing.number for plan in rules.plans]
-        """Fen that rounding has left, by plan and group."""
+        """Minor units that rounding has left, by plan and group."""
         self.year = 0
         self.paid_this_year = [[0] * plan.sharing.number for plan in rules.plans]
-        """What a member of each plan and group was asked for in the settlements published this year, fen."""
+        """What a member of each plan and group was asked for in the settlements published this year, minor units."""
         self.bills_this_year = [0] * plans
         """Settlements published this year in which the members of each plan were asked for money."""
         advertised = np.array([plan.advertised_price for plan in rules.plans])
         self.price_table = np.tile(advertised[:, np.newaxis, np.newaxis], (1, 2, BIRTH_YEARS))
-        """What a year of each plan is expected to cost, yuan, by sex and year of birth, shape (plans, 2, 120)."""
+        """What a year of each plan is expected to cost, by sex and year of birth, shape (plans, 2, 120)."""
         self.expected_price: list[float] = advertised.tolist()
         """The same for a member who pays the mean share of each plan."""
         self.usual_bill = [0.0] * plans
-        """What members are used to pay in each plan: slowly smoothed shares, yuan per settlement."""
+        """What members are used to pay in each plan: slowly smoothed shares, money per settlement."""
         self.recent_bill = [0.0] * plans
-        """The last few shares, smoothed as the expected price is, yuan per settlement."""
+        """The last few shares, smoothed as the expected price is, money per settlement."""
         self.has_billed = [False] * plans
 
     def planned_reviews(self, due: float, backlog: float) -> float:
@@ -215,6 +220,7 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         approved: Sequence[float],
         approved_by_cell: NDArray[np.float64],
         fee_rate: float,
+        case_cap: float,
         early: NDArray[np.int64] | None = None,
         pays_all: bool = False,
     ) -> PlanSettlement:
@@ -225,15 +231,16 @@ class Platform(mesa.Agent):  # type: ignore[misc]
             number: rows of members.
             members: the same by sex and year of birth, shape (2, 120).
             scale: people per row.
-            benefits: yuan per claim of each class.
+            benefits: money per claim of each class.
             approved: claims to be paid of each class.
             approved_by_cell: the same by class, sex and year of birth, shape (classes, 2, 120).
             fee_rate: management fee, share of aid.
+            case_cap: most that one member pays for one claim.
             early: rows of members whose share the platform pays in this settlement, shape (2, 120), if it pays any.
             pays_all: whether it pays all shares, as after a closing was announced.
         """
         rules = self.rules.plans[plan]
-        groups = rules.sharing.groups(self.year)
+        groups = rules.sharing.groups(self.year - self.rules.first_birth_year)
         parts, waived = [], 0
         for group in range(rules.sharing.number):
             rows, claims = number, approved
@@ -242,15 +249,17 @@ class Platform(mesa.Agent):  # type: ignore[misc]
                 rows, claims = int(members[of_group].sum()), approved_by_cell[:, of_group].sum(axis=1).tolist()
             most = math.inf
             if self.year == rules.capped_in:
-                most = rules.yearly_cap - self.paid_this_year[plan][group] / FEN
+                most = rules.yearly_cap - self.paid_this_year[plan][group] / self.rules.minor
             part = settle(
                 members=round(rows * scale),
                 benefits=benefits,
                 people=claims,
                 fee_rate=fee_rate,
                 carry=self.carry[plan][group],
-                case_cap=rules.case_cap,
+                case_cap=case_cap,
                 most=most,
+                minor=self.rules.minor,
+                carries_excess=rules.carries_excess,
             )
             self.carry[plan][group] = part.carry
             parts.append(part)
@@ -265,7 +274,7 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         rules, weight = self.rules, self.rules.price_memory
         before = self.price_table
         for plan, settlement in enumerate(settlements):
-            share = settlement.mean_share / FEN
+            share = settlement.mean_share / rules.minor
             for group, part in enumerate(settlement.parts):
                 self.paid_this_year[plan][group] += part.share
             self.bills_this_year[plan] += share > 0
@@ -279,10 +288,10 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         for plan, settlement in enumerate(settlements):
             self.price_table[plan] = self.expected_price[plan]
             if len(settlement.parts) > 1:
-                step = weight * (rules.settlements_per_year * (settlement.shares / FEN) - before[plan])
+                step = weight * (rules.settlements_per_year * (settlement.shares / rules.minor) - before[plan])
                 self.price_table[plan] = before[plan] + self.has_billed[plan] * step
 
     @property
     def bill_rise(self) -> list[float]:
-        """How far recent bills exceed the usual one in each plan, yuan per settlement."""
+        """How far recent bills exceed the usual one in each plan, money per settlement."""
         return [max(0.0, recent - usual) for recent, usual in zip(self.recent_bill, self.usual_bill, strict=True)]

@@ -4,6 +4,7 @@ The rows are the *potential* members. Joining and leaving change a row's status;
 the row number is the person.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,32 +14,36 @@ from numpy.typing import NDArray
 from agents.compute.compiled import compiled, compiled_inline
 from agents.compute.threads import number_of_threads, over_blocks
 
-# Where a person stands towards the pool: the low three bits of `status`.
+# Where a person stands towards the pool: the low four bits of `status`. Plans come last, so that their number is free.
 UNAWARE = 0
 """Has not heard of any plan."""
 AWARE = 1
 """Heard, and stayed outside: not convinced, not eligible yet, or stopped by the questionnaire."""
 BARRED = 2
-"""Came to a closed door: a credit score below the gate, or a plan that has not opened."""
-GENERAL = 3
-SENIORS = 4
-CHRONIC = 5
-LEFT = 6
+"""Came to a closed door: a gate, or a plan that has not opened."""
+LEFT = 3
 """Was a member, and may come back."""
-OUT = 7
+OUT = 4
 """Ill or dead: can neither join nor stay."""
-PLACES = ("unaware", "aware", "barred", "general", "seniors", "chronic", "left", "out")
-PLAN_NAMES = ("general", "seniors", "chronic")
-PLACE_MASK = 7
+FIRST_PLAN = 5
+"""Member of the first plan; then one place a plan."""
+OUTSIDE = ("unaware", "aware", "barred", "left", "out")
+PLACE_MASK = 15
+MOST_PLANS = PLACE_MASK + 1 - FIRST_PLAN
 # The other bits of `status`.
-SIGNS = 8
+SIGNS = 16
 """Has warning signs, known to the person alone."""
-CONCEALED = 16
+CONCEALED = 32
 """Joined by concealing warning signs."""
 
+
+def places_of(plan_names: Iterable[str]) -> tuple[str, ...]:
+    """Names of all places, in their order."""
+    return (*OUTSIDE, *plan_names)
+
+
 BIRTH_MONTHS = 1440
-"""Months of birth, January 1900 to December 2019."""
-FIRST_BIRTH_YEAR = 1900
+"""Months of birth, from January of the calendar's first year of birth on."""
 BIRTH_YEARS = BIRTH_MONTHS // 12
 
 # Bits of `body`.
@@ -67,17 +72,17 @@ class Column(NamedTuple):
 
 
 COLUMNS = {
-    "birth_month": Column("int16", "month of birth, counted from January 1900 = 0"),
+    "birth_month": Column("int16", "month of birth, counted from January of the first year of birth = 0"),
     "frailty": Column("uint16", "own risk relative to age and sex, in 1/4096, mean about 1"),
     "premium": Column("int16", "ln(1 + premium over fair value that they would pay), in 1/2048"),
     "adoption": Column("int16", "ln of how readily they hear and reconsider, relative to others, in 1/2048"),
     "attention": Column("int16", "ln of how readily they notice a bill, relative to others, in 1/2048; -32768: never"),
-    "body": Column("uint8", "bits: male, chronically ill, credit score below the gate"),
+    "body": Column("uint8", "bits: male, chronically ill, credit score below a gate"),
     "joined": Column("uint8", "period of the last joining, 255 never"),
     "signs": Column("uint8", "fate: period of first warning signs (0 where they stand at the launch), 255 never"),
     "illness": Column("uint8", "fate: period of critical illness, 255 never within the horizon"),
     "death": Column("uint8", "fate: period of death from another cause, 255 never within the horizon"),
-    "status": Column("uint8", "place (three bits), has warning signs, joined by concealing"),
+    "status": Column("uint8", "place (four bits), has warning signs, joined by concealing"),
     "clock": Column("float32", "reading of the public clock of their place at which they next decide"),
 }
 SCANNED = ("status", "clock")
@@ -126,7 +131,8 @@ SIGNS_APPEAR = 1
 SIGNS_PASS = 2
 FALL_ILL = 3
 DIE = 4
-TURN_SIXTY = 5
+REACH_AGE = 5
+"""An age at which membership of some plan ends."""
 
 
 @compiled
@@ -196,7 +202,7 @@ def _with_columns(columns: Columns, fate: Fate, scale: float) -> Population:
 @compiled
 def is_member(place: int) -> bool:
     """Whether this place is a plan."""
-    return GENERAL <= place <= CHRONIC
+    return place >= FIRST_PLAN
 
 
 @compiled_inline

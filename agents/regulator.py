@@ -1,8 +1,6 @@
 """Regulator: watches, criticises, orders.
 
-The real one was China's banking and insurance regulator: it ended the insurance phase in November 2018, called the
-platforms unlicensed from September 2020 on, and made them close in 2021 and 2022. It spoke on dated occasions; what
-that did to trust is the members' part.
+It speaks on dated occasions, which are the pool's; what that does to trust is the members' part.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """What a person perceives and decides.
 
 Pure scalar functions: state and draws in, decision out. No clock, no generator, no model inside. They are
-compiled, and called by the crowd for every row and by `Member` for one. Money is in yuan per year, risks are
+compiled, and called by the crowd for every row and by `Member` for one. Money is per year, risks are
 per person-year, draws are uniform on (0, 1).
 """
 
@@ -35,7 +35,7 @@ def next_notice(reading: float, rate: float, patience: float) -> float:
 def perceived_value(
     fair: float, fair_signs: float, frailty: float, signs: bool, information: float, signs_weight: float
 ) -> float:
-    """What cover is worth to a person who is neutral to risk, yuan per year.
+    """What cover is worth to a person who is neutral to risk, money per year.
 
     `fair` is expected benefit at the average risk of their age and sex, `fair_signs` what known warning signs add
     to it. `information` 0: people think they are average; 1: they know their own frailty.
@@ -48,7 +48,7 @@ def perceived_value(
 
 @compiled_inline
 def willingness_to_pay(value: float, markup: float, trust: float) -> float:
-    """(1 + premium) x perceived value x trust, yuan per year: the textbook form. `markup` is 1 + premium."""
+    """(1 + premium) x perceived value x trust, money per year: the textbook form. `markup` is 1 + premium."""
     return markup * value * trust
 
 

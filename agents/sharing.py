@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.population import BIRTH_YEARS, FIRST_BIRTH_YEAR
+from agents.population import BIRTH_YEARS
 
 
 class SharingRule(Protocol):
@@ -22,7 +22,11 @@ class SharingRule(Protocol):
         """How many groups there are."""
 
     def groups(self, year: int) -> NDArray[np.int64]:
-        """The group of each sex and year of birth in a settlement of this year, shape (2, 120)."""
+        """The group of each sex and year of birth in a settlement, shape (2, 120).
+
+        Args:
+            year: of the settlement, counted from the first year of birth.
+        """
 
 
 _ONE_GROUP = np.zeros((2, BIRTH_YEARS), dtype=np.int64)
@@ -67,5 +71,5 @@ class AgeBands:
 
     def groups(self, year: int) -> NDArray[np.int64]:
         """The youngest band is group 0."""
-        ages = year - (FIRST_BIRTH_YEAR + np.arange(BIRTH_YEARS))
+        ages = year - np.arange(BIRTH_YEARS)
         return np.tile(np.searchsorted(self.bounds, ages, side="right"), (2, 1))

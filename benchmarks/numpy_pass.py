@@ -10,8 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import luck
-from agents.cohorts import COVERED, NONMEMBERS, STANDINGS, WAITING, WELL, WELL_FRAILTY, WITH_SIGNS
-from agents.cohorts import JOINED as JOINED_GROUP
+from agents.cohorts import (
+    COVERED,
+    NONMEMBERS,
+    WELL,
+    WELL_FRAILTY,
+    WITH_SIGNS,
+    first_ending,
+    first_waiting,
+    longest_wait,
+)
 from agents.context import Behaviour, Context
 from agents.counts import (
     CONSIDERED,
@@ -28,18 +36,16 @@ from agents.crowd.driver import Crowd
 from agents.population import (
     AWARE,
     BARRED,
-    CHRONIC,
     CHRONICALLY_ILL,
     CONCEALED,
+    FIRST_PLAN,
     FRAILTY_UNIT,
-    GENERAL,
     LEFT,
     LOG_UNIT,
     LOW_CREDIT,
     MALE,
     NO_RATE,
     PLACE_MASK,
-    SENIORS,
     SIGNS,
     Columns,
 )
@@ -82,7 +88,7 @@ class People:
         self.status, self.joined = columns.status[rows], columns.joined[rows]
         self.body = columns.body[rows]
         self.place = (self.status & PLACE_MASK).astype(np.int64)
-        self.member = (self.place >= GENERAL) & (self.place <= CHRONIC)
+        self.member = self.place >= FIRST_PLAN
         self.signs = (self.status & SIGNS) != 0
         self.sex = (self.body & MALE).astype(np.int64)
         self.month = columns.birth_month[rows].astype(np.int64)
@@ -93,11 +99,8 @@ class People:
 
     def plans_for(self) -> Ints:
         """The plan made for each, or -1."""
-        context = self.context
-        plan = np.where(self.body & CHRONICALLY_ILL, CHRONIC - GENERAL, 0)
-        plan[self.half_months >= context.youngest[SENIORS - GENERAL]] = SENIORS - GENERAL
-        fits = (context.youngest[plan] <= self.half_months) & (self.half_months < context.oldest[plan])
-        return np.where(fits, plan, -1)
+        chronic = (self.body & CHRONICALLY_ILL) // CHRONICALLY_ILL
+        return self.context.plan_for[chronic, np.maximum(self.half_months, -1) + 1].astype(np.int64)
 
     def worth(self, plan: Ints, knowledge: float) -> Floats:
         """The most each would pay for a year in this plan, when this share of what they know counts."""
@@ -123,15 +126,17 @@ class People:
         """Count those who changed in (or out of) the groups in which this status puts them."""
         context, status, joined = self.context, status[changed], joined[changed].astype(np.int64)
         place = (status & PLACE_MASK).astype(np.int64)
-        standing = 2 * (place - GENERAL) + ((status & CONCEALED) != 0)
-        member = (place >= GENERAL) & (place <= CHRONIC)
-        waits = member & (context.period - joined < context.wait)
-        ring = JOINED_GROUP + STANDINGS * (joined % max(context.wait, 1)) + standing
+        standing = 2 * (place - FIRST_PLAN) + ((status & CONCEALED) != 0)
+        member = place >= FIRST_PLAN
+        plans = len(context.waits)
+        wait = context.waits[np.maximum(place - FIRST_PLAN, 0), joined]
+        waits = member & (context.period - joined < wait)
+        ring = first_ending(plans, joined + wait, longest_wait(context.waits)) + standing
         signs = (status & SIGNS) != 0
         sex, month, frailty = self.sex[changed], self.month[changed], self.frailty[changed].astype(np.int64)
         flat = cohorts.reshape(-1)
         everybody = np.ones_like(waits)
-        group = np.where(member, np.where(waits, WAITING, COVERED) + standing, NONMEMBERS)
+        group = np.where(member, np.where(waits, first_waiting(plans), COVERED) + standing, NONMEMBERS)
         for of, who in ((group, everybody), (ring, waits)):
             cell = np.ravel_multi_index((of[who], sex[who], month[who], 0), cohorts.shape)
             np.add.at(flat, cell + np.where(signs[who], WITH_SIGNS, WELL), sign)
@@ -143,7 +148,7 @@ class NumpyCrowd(Crowd):
 
     def decide(self, context: Context, behaviour: Behaviour, influence: np.ndarray) -> NDArray[np.int64]:
         """People hear and join, notice and leave; returns what is counted, shape (plans, 11)."""
-        columns, counts = self.population.columns, empty_counts()
+        columns, counts = self.population.columns, empty_counts(len(context.ends))
         reading = np.take(context.readings, columns.status & PLACE_MASK, mode="clip")
         people = People(columns, np.flatnonzero(columns.clock <= reading), context, behaviour)
         status, joined = people.status.copy(), people.joined.copy()
@@ -159,7 +164,7 @@ class NumpyCrowd(Crowd):
     def _look_at_bill(self, people: People, status: NDArray[np.uint8], counts: np.ndarray) -> None:
         """Members stay or leave."""
         context, behaviour = people.context, people.behaviour
-        plan = np.where(people.member, people.place - GENERAL, 0)
+        plan = np.where(people.member, people.place - FIRST_PLAN, 0)
         u = draws(context.seed, luck.STAY, people.rows, context.period)
         stays = accept(people.worth(plan, behaviour.exit_knowledge), people.price(plan), behaviour.stay_temperature, u)
         leaves = people.member & ~stays
@@ -183,7 +188,7 @@ class NumpyCrowd(Crowd):
         asked = people.signs & (u < screening)
         conceals = asked & (u < behaviour.concealment * screening)
         turned_away = asked & ~conceals
-        gated = context.gate & (plan == 0) & ((people.body & LOW_CREDIT) != 0)
+        gated = context.gate[plan] & ((people.body & LOW_CREDIT) != 0)
         joins = accepted & ~turned_away & ~gated
         barred = np.where(considers, accepted & ~turned_away & gated, chosen >= 0)
         back = (people.place == LEFT) & ~(considers & barred)
@@ -191,7 +196,7 @@ class NumpyCrowd(Crowd):
         stays_out = ~people.member & ~joins
         status[stays_out] = (status[stays_out] & ~np.uint8(PLACE_MASK)) | door[stays_out]
         flags = (status & np.uint8(SIGNS)) | np.where(conceals, CONCEALED, 0).astype(np.uint8)
-        status[joins] = (GENERAL + plan[joins]).astype(np.uint8) | flags[joins]
+        status[joins] = (FIRST_PLAN + plan[joins]).astype(np.uint8) | flags[joins]
         joined[joins] = context.period
         np.add.at(counts[:, CONSIDERED], plan[considers], 1)
         np.add.at(counts[:, JOINED], plan[joins], 1)
@@ -202,7 +207,7 @@ class NumpyCrowd(Crowd):
         """Draw when these decide next."""
         columns, context, rows = self.population.columns, people.context, people.rows
         place = status & PLACE_MASK
-        member = (place >= GENERAL) & (place <= CHRONIC)
+        member = place >= FIRST_PLAN
         rate = np.where(member, columns.attention[rows], columns.adoption[rows])
         u = draws(context.seed, luck.CLOCK, rows, context.period + 1)
         clock = context.readings[place] - np.log(u) * np.exp(-(rate / LOG_UNIT))

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from experiments import targets
 from experiments.simulated import Simulated
 from model.model import MutualAidModel
+from model.pool import default
 
 SAMPLED = ((1, False, 3), (10, False, 6), (100, False, 12), (1_000, False, 24))
 EXPECTED = ((10, True, 4), (100, True, 8), (1_000, True, 16), (10_000, True, 32))
 """Scale, whether claims are expected ones, and runs."""
-HEADLINES = [target for target in targets.load() if target.id in targets.HEADLINES]
+HEADLINES = targets.load()[: len(default().rules.record.headlines)]
 YUAN = ("general 2019, yuan", "general 2020", "seniors 2019", "seniors 2020")
 NAMES = (*YUAN, "2019-11-27, million members", "2021-12-28")
 

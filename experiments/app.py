@@ -20,13 +20,16 @@ from mesa.visualization import Slider, SolaraViz
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 
-from experiments.figures import COLOURS, LABELS, NUMBERED
-from model import calendar
+from experiments.figures import NUMBERED, colours_of
 from model.errors import UserError
-from model.events import EVENTS
 from model.model import MutualAidModel
+from model.pool import default
 from model.scenario import DEFAULT_SEED, PARAMETERS, Scenario
 
+POOL = default()
+calendar = POOL.calendar
+COLOURS, LABELS = colours_of(POOL), POOL.plan_labels
+LAST = calendar.debited(calendar.periods - 1)
 TITLE = "Mutual aid: who stays?"
 HOST = "127.0.0.1"
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -55,7 +58,12 @@ RECENT = 6
 FLOW_COLOURS = {"joiner": "#2a9d8f", "leaver": "#e07b00", "nonmember": "#8a8a8a"}
 SIZE = (6.0, 3.7)
 """Inches; the shape of a tile of Mesa's grid."""
-TICKS = [date(year, month, 1) for year in range(2019, 2023) for month in (1, 7) if date(year, month, 1) < calendar.LAST]
+TICKS = [
+    date(year, month, 1)
+    for year in range(calendar.launch.year + 1, LAST.year + 1)
+    for month in (1, 7)
+    if date(year, month, 1) < LAST
+]
 STYLE = """
 .v-tabs { display: none !important }
 .v-input__slider .v-input__slot { display: block }
@@ -127,7 +135,7 @@ def _plot(title: str, unit: str) -> tuple[Figure, Axes]:
     axis = figure.add_axes((0.105, 0.11, 0.855, 0.78))
     axis.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axis.set_ylabel(unit, fontsize=9)
-    axis.set_xlim(mdates.date2num(calendar.LAUNCH), mdates.date2num(calendar.LAST))
+    axis.set_xlim(mdates.date2num(calendar.launch), mdates.date2num(LAST))
     axis.set_xticks(mdates.date2num(TICKS), [f"{day:%b %Y}" for day in TICKS])
     axis.tick_params(labelsize=8.5)
     axis.grid(alpha=0.25)
@@ -204,7 +212,7 @@ def trust_figure(data: pd.DataFrame) -> Figure:
     figure, axis = _plot("Trust in the platform", "share of full trust (%)")
     axis.plot(data.index, 100 * data["general_trust"], color=COLOURS["all"], label="trust", lw=1.8)
     if len(data):
-        past = [event for event in EVENTS if event.kind in ("regulator", "scandal", "rival")]
+        past = [event for event in POOL.rules.events if event.kind in ("regulator", "scandal", "rival")]
         past = [event for event in past if pd.Timestamp(event.day) <= data.index[-1]]
         for number, event in enumerate(past):
             label = None if number else "regulator's statement, scandal, rival closes"
@@ -254,7 +262,7 @@ def Numbers(model: MutualAidModel, done: int) -> None:  # noqa: N802 - solara na
                 style="font-size: 1.25rem; font-weight: 600",
             )
         else:
-            solara.Text(f"Before the launch on {_words(calendar.LAUNCH)}", style="font-size: 1.25rem; font-weight: 600")
+            solara.Text(f"Before the launch on {_words(calendar.launch)}", style="font-size: 1.25rem; font-weight: 600")
             solara.Text("Press ▶ to run through the years, or Step to go from one settlement to the next.")
         with solara.GridFixed(columns=3, column_gap="16px", row_gap="8px"):
             for meaning, number in key_numbers(model).items():

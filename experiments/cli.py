@@ -17,6 +17,7 @@ from experiments.console import (
     INTERRUPTED,
     OutOption,
     PlainTable,
+    PoolOption,
     ScaleOption,
     ScenarioOption,
     SeedOption,
@@ -37,7 +38,12 @@ if TYPE_CHECKING:
 USER_ERROR = 2
 EXAMPLES = {
     "reproduce": ("reproduce --scale 1000 --seed 7", "reproduce --set information=0 --out out/blind"),
-    "run": ("run --scenario no_gate --picture", "run --scale 1000 --set fee_rate=0.12 --set habit=0.1"),
+    "pools": ("pools", "run --pool teaching --picture"),
+    "run": (
+        "run --scenario no_gate --picture",
+        "run --pool teaching --picture",
+        "run --scale 1000 --set fee_rate=0.12 --set habit=0.1",
+    ),
     "compare": ("compare default no_gate", "compare default default --set fee_rate=0.12 --replicates 10"),
     "calibrate": ("calibrate --runs 300 --waves 2 --wave-runs 100 --out out/quick", "calibrate --recover 20"),
     "validate": ("validate --number 20", "validate --parameter-sets out/calibrate/acceptable_set.csv"),
@@ -112,6 +118,7 @@ def _folder_for(run: "Run", out: Path) -> Path:
 @_command
 def reproduce(
     scenario: ScenarioOption = "default",
+    pool: PoolOption = None,
     scale: ScaleOption = None,
     seed: SeedOption = None,
     set_: SetOption = None,
@@ -125,7 +132,7 @@ def reproduce(
     bands: Annotated[bool, typer.Option("--bands", help="Also draw medians and bands of the fitted set.")] = False,
 ) -> None:
     """Simulate the history and print it beside the record."""
-    chosen = scenario_from(scenario, scale, seed, set_)
+    chosen = scenario_from(scenario, scale, seed, set_, pool)
     from experiments import figures, targets
     from experiments.output import OutputFolder
     from experiments.reproduce import inside_counts, record_table
@@ -134,7 +141,7 @@ def reproduce(
     from model.events import events_of
 
     screen = console()
-    published = targets.load(record or targets.RECORD)
+    published = targets.load(record, chosen.pool)
     with OutputFolder(out, RUN_FILES) as folder:
         run = _simulate(chosen)
         compared = targets.compare(Simulated.of_report(run.model.report), published)
@@ -145,9 +152,11 @@ def reproduce(
         folder.table("history.csv", run.history)
         folder.table("targets.csv", compared)
         folder.json("run.json", run.summary(scenario))
-        title = f"Xiang Hu Bao simulated and as published: {described(scenario, chosen)}"
+        title = f"{chosen.pool.name} simulated and as published: {described(scenario, chosen)}"
         if run.history.size:
-            folder.picture("history.png", figures.history_figure(run.history, compared, title, events_of(chosen)))
+            folder.picture(
+                "history.png", figures.history_figure(run.history, compared, title, chosen.pool, events_of(chosen))
+            )
         if bands and run.finished:
             of_calibration.draw_bands(folder, compared)
     _closing_words(run, folder.path, screen)
@@ -156,6 +165,7 @@ def reproduce(
 @_command
 def run(
     scenario: ScenarioOption = "default",
+    pool: PoolOption = None,
     scale: ScaleOption = None,
     seed: SeedOption = None,
     set_: SetOption = None,
@@ -163,14 +173,14 @@ def run(
     picture: Annotated[bool, typer.Option("--picture", help="Also draw history.png, which takes a second.")] = False,
 ) -> None:
     """Simulate a scenario, without the record."""
-    chosen = scenario_from(scenario, scale, seed, set_)
+    chosen = scenario_from(scenario, scale, seed, set_, pool)
     from experiments.output import OutputFolder
     from experiments.reproduce import year_table
 
     screen = console()
     with OutputFolder(out, RUN_FILES) as folder:
         result = _simulate(chosen)
-        screen.print(PlainTable("Year by year", year_table(result.history), keys=2))
+        screen.print(PlainTable("Year by year", year_table(result.history, chosen.pool.rules.currency.name), keys=2))
         folder.move_to(_folder_for(result, out))
         folder.table("history.csv", result.history)
         folder.json("run.json", result.summary(scenario))
@@ -180,7 +190,9 @@ def run(
             from model.events import events_of
 
             title = described(scenario, chosen)
-            folder.picture("history.png", figures.history_figure(result.history, None, title, events_of(chosen)))
+            folder.picture(
+                "history.png", figures.history_figure(result.history, None, title, chosen.pool, events_of(chosen))
+            )
     _closing_words(result, folder.path, screen)
 
 
@@ -201,9 +213,10 @@ def compare(
         int, typer.Option("--replicates", parser=whole(2), metavar="N", help="Runs of each, with the same seeds.")
     ] = 5,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="The table as CSV.")] = None,
+    pool: PoolOption = None,
 ) -> None:
     """Compare two scenarios, replicate by replicate."""
-    a, b = scenario_from(first, scale, seed, None), scenario_from(second, scale, seed, set_)
+    a, b = scenario_from(first, scale, seed, None, pool), scenario_from(second, scale, seed, set_, pool)
     from experiments.compare import compare as compared
     from experiments.output import write_csv
     from experiments.simulate import described
@@ -277,7 +290,47 @@ def scenarios(
 
 
 @_command
-def describe() -> None:
+def pools() -> None:
+    """List the pools that ship."""
+    from experiments.pools import named
+
+    screen = console()
+    for name, why in named():
+        screen.print(f"{name}: {why}", soft_wrap=True)
+
+
+of_pools = typer.Typer(help="Write a pool of one's own, and read it back.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(of_pools, name="pool")
+
+
+@of_pools.command(name="new")
+def new_pool(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder, or an empty one.")]) -> None:
+    """Write a commented starting point for a pool of one's own."""
+    from experiments.pools import start
+
+    screen = console()
+    for file in start(folder):
+        screen.print(str(file), soft_wrap=True)
+    screen.print(f"read it back with: mutualaid pool check {folder}", soft_wrap=True)
+
+
+@of_pools.command(name="check")
+def check_pool(
+    pool: Annotated[str, typer.Argument(metavar="NAME|FOLDER", help="A pool that ships, or a folder.")],
+) -> None:
+    """Read a pool back as a table of its rules by date."""
+    from experiments.pools import facts, rules_by_date
+    from model.pool import load
+
+    chosen = load(pool)
+    screen = console()
+    for line in facts(chosen):
+        screen.print(line, soft_wrap=True)
+    screen.print(PlainTable("Rules by date", rules_by_date(chosen)))
+
+
+@_command
+def describe(pool: PoolOption = None) -> None:
     """Print the phases of a period, in order, and every parameter."""
     from experiments.documentation import parameters
     from model.model import MutualAidModel
@@ -286,7 +339,7 @@ def describe() -> None:
     screen = console()
     print(listed(MutualAidModel))
     print()
-    screen.print(PlainTable("Parameters", parameters()))
+    screen.print(PlainTable("Parameters", parameters(pool)))
 
 
 @_command

@@ -7,7 +7,7 @@ import pandas as pd
 from experiments.runs.simulate import simulate
 from experiments.simulated import Simulated
 from experiments.sweeps import replication
-from experiments.sweeps.summaries import SUMMARIES, summarise
+from experiments.sweeps.summaries import summaries_of, summarise
 from model.scenario import Scenario
 
 
@@ -43,9 +43,10 @@ def compare(
         lines.append({"point": point, "replicate": replicate, **summarise(Simulated.of_report(simulate(scenario)))})
     progress(len(lines), len(asked))
     runs = pd.DataFrame(lines)
-    means = runs.groupby("point")[list(SUMMARIES)].mean()
-    table = replication.differences(runs, 0, ()).drop(columns="point")
-    table.insert(1, "unit", [SUMMARIES[name].unit for name in table["summary"]])
+    summaries = summaries_of(first.pool)
+    means = runs.groupby("point")[list(summaries)].mean()
+    table = replication.differences(runs, 0, (), summaries).drop(columns="point")
+    table.insert(1, "unit", [summaries[name].unit for name in table["summary"]])
     table.insert(2, "mean_a", means.loc[0, table["summary"]].to_numpy())
     table.insert(3, "mean_b", means.loc[1, table["summary"]].to_numpy())
     return table

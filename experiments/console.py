@@ -53,6 +53,10 @@ def whole(least: int, most: int | None = None) -> Callable[[str | int], int]:
 ScenarioOption = Annotated[
     str, typer.Option("--scenario", metavar="NAME|FILE", help="A named scenario, or a TOML file.")
 ]
+PoolOption = Annotated[
+    str | None,
+    typer.Option("--pool", metavar="NAME|FOLDER", help="A pool that ships, or a folder. [default: the scenario's]"),
+]
 ScaleOption = Annotated[
     str | None,
     typer.Option(
@@ -79,7 +83,9 @@ def console() -> Console:
     return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else PIPE)
 
 
-def scenario_from(name: str, scale: str | None, seed: str | None, changes: list[str] | None) -> "Scenario":
+def scenario_from(
+    name: str, scale: str | None, seed: str | None, changes: list[str] | None, pool: str | None = None
+) -> "Scenario":
     """The scenario that the options describe, checked to fit into memory.
 
     Raises:
@@ -101,7 +107,7 @@ def scenario_from(name: str, scale: str | None, seed: str | None, changes: list[
         if "scale" in values:
             raise scenarios.ScenarioError(f"scale is set twice: {scale} and {values['scale']}")
         values["scale"] = scale
-    chosen = scenarios.with_values(scenarios.load(name), values, seed)
+    chosen = scenarios.with_values(scenarios.load(name, pool), values, seed)
     memory.check(chosen)
     return chosen
 

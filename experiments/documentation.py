@@ -17,11 +17,12 @@ def value_shown(value: float) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if value < 1e5 else f"{value:,.0f}"
 
 
-def parameters() -> "DataFrame":
-    """Every parameter, for the screen: default, unit, bounds, what it is."""
+def parameters(pool: str | None = None) -> "DataFrame":
+    """Every parameter of a pool, for the screen: default, unit, bounds, what it is."""
     from pandas import DataFrame
 
-    defaults = Scenario().values()
+    scenario = Scenario(pool=pool)
+    defaults = scenario.values()
     lines = [
         {
             "parameter": name,
@@ -30,7 +31,7 @@ def parameters() -> "DataFrame":
             "unit": par.unit,
             "bounds": f"{par.low:g} to {par.high:g}",
         }
-        for name, par in PARAMETERS.items()
+        for name, par in scenario.parameters.items()
     ]
     return DataFrame(lines)
 
@@ -39,10 +40,10 @@ def differences_of(scenario: Scenario) -> "DataFrame":
     """The parameters of a scenario that are not the default's: there, default, unit."""
     from pandas import DataFrame
 
-    defaults = Scenario().values()
+    defaults = Scenario(pool=scenario.pool).values()
     columns = ["parameter", "here", "default", "unit"]
     lines = [
-        [name, value_shown(value), value_shown(defaults[name]), PARAMETERS[name].unit]
+        [name, value_shown(value), value_shown(defaults[name]), scenario.parameters[name].unit]
         for name, value in scenario.differences().items()
     ]
     return DataFrame(lines, columns=columns)

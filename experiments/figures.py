@@ -12,12 +12,28 @@ from matplotlib import font_manager, rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model import calendar
-from model.events import EVENTS, Event
+from model.pool import Event, Pool, default
 
-COLOURS = {"general": "#1f5fa8", "seniors": "#c0392b", "chronic": "#2e8b57", "all": "#333333"}
-LABELS = {"general": "general plan", "seniors": "seniors' plan", "chronic": "chronic plan", "all": "all plans"}
-NUMBERED = {"rule": "#777777", "covid": "#b8860b", "regulator": "#7d3c98", "scandal": "#7d3c98", "rival": "#7d3c98"}
+OF_PLANS = (
+    "#1f5fa8",
+    "#c0392b",
+    "#2e8b57",
+    "#b8860b",
+    "#7d3c98",
+    "#00838f",
+    "#8d6e63",
+    "#5d6d7e",
+    "#d35400",
+    "#6b8e23",
+    "#ad1457",
+)
+"""Colours of plans, in the order of the pool."""
+OF_ALL = "#333333"
+DEARER = 2.5
+"""A plan whose highest share is so many times that of the first plan has its bills in a picture of their own."""
+MILLIONS = 2e6
+"""Members from which on they are drawn in millions."""
+NUMBERED = {"rule": "#777777", "slowdown": "#b8860b", "regulator": "#7d3c98", "scandal": "#7d3c98", "rival": "#7d3c98"}
 
 
 HAN = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "SimHei")
@@ -41,15 +57,25 @@ def plain(axes: Iterable[Axes]) -> None:
         axis.spines[["top", "right"]].set_visible(False)
 
 
-def _when(period_or_day: str) -> date:
+def colours_of(pool: Pool) -> dict[str, str]:
+    """The colour of each plan, and of all together."""
+    return dict(zip(pool.plan_names, OF_PLANS, strict=False)) | {"all": OF_ALL}
+
+
+def _when(period_or_day: str, pool: Pool) -> date:
     """The day at which a published figure is drawn."""
+    calendar = pool.calendar
     if "P" in period_or_day:
         return calendar.published(calendar.parse_label(period_or_day))
     return date.fromisoformat(period_or_day)
 
 
 def history_figure(
-    history: pd.DataFrame, targets: pd.DataFrame | None, title: str, events: Sequence[Event] = EVENTS
+    history: pd.DataFrame,
+    targets: pd.DataFrame | None,
+    title: str,
+    pool: Pool | None = None,
+    events: Sequence[Event] | None = None,
 ) -> Figure:
     """Members, share per settlement and recipients per plan, with the published points and the events.
 
@@ -58,8 +84,12 @@ def history_figure(
             for each `probability` of 0.05, 0.25, 0.5, 0.75 and 0.95, drawn as a line in two bands.
         targets: rows of the record with plan, measure, when, value, low, high; None draws the simulation alone.
         title: what is drawn; wrapped where it is long.
-        events: what is marked; events after the end of the history are not.
+        pool: whose history it is; the default pool if none is given.
+        events: what is marked, all of the pool's if none are given; events after the end of the history are not.
     """
+    pool = pool or default()
+    calendar, money = pool.calendar, pool.rules.currency.name
+    events = pool.rules.events if events is None else events
     # Margins by hand: to work them out takes Matplotlib as long as all the drawing.
     figure = Figure(figsize=(11, 12))
     axes: Sequence[Axes] = figure.subplots(4, 1, sharex=True, height_ratios=[3, 2.6, 2.6, 2.6])
@@ -71,41 +101,55 @@ def history_figure(
         name: middle.assign(day=days).pivot(index="day", columns="plan", values=name)
         for name in ("members", "share_yuan", "recipients")
     }
-    _draw_members(axes[0], wide["members"] / 1e6, targets)
-    _draw(axes[1], wide["share_yuan"][["general", "chronic"]], targets, "share", "yuan per member\nand settlement")
-    axes[1].set_title("Share: general and chronic plan", loc="left", fontsize=10)
-    _draw(axes[2], wide["share_yuan"][["seniors"]], targets, "share", "yuan per member\nand settlement")
-    axes[2].set_title("Share: seniors' plan", loc="left", fontsize=10)
+    cheap, dear = _panels(wide["share_yuan"], pool)
+    million = 1e-6 if wide["members"].to_numpy().max(initial=0) >= MILLIONS else 1.0
+    _draw_members(axes[0], wide["members"] * million, targets, pool, million)
+    for axis, plans in ((axes[1], cheap), (axes[2], dear)):
+        _draw(axis, wide["share_yuan"][plans], targets, "share", f"{money} per member\nand settlement", pool)
+        axis.set_title(f"Share: {', '.join(pool.plan_labels[plan] for plan in plans)}", loc="left", fontsize=10)
     each = wide["recipients"].drop(columns="all", errors="ignore")
-    _draw(axes[3], each, targets, "recipients", "people per settlement")
+    _draw(axes[3], each, targets, "recipients", "people per settlement", pool)
     axes[3].set_title("Recipients of aid", loc="left", fontsize=10)
     if "probability" in history:
-        _shade(axes[0], history, "members", ("all", "general", "seniors", "chronic"), 1e-6)
-        _shade(axes[1], history, "share_yuan", ("general", "chronic"), 1.0)
-        _shade(axes[2], history, "share_yuan", ("seniors",), 1.0)
-        _shade(axes[3], history, "recipients", ("general", "seniors", "chronic"), 1.0)
+        colours = colours_of(pool)
+        _shade(axes[0], history, "members", ("all", *pool.plan_names), million, colours)
+        _shade(axes[1], history, "share_yuan", cheap, 1.0, colours)
+        _shade(axes[2], history, "share_yuan", dear, 1.0, colours)
+        _shade(axes[3], history, "recipients", pool.plan_names, 1.0, colours)
     plain(axes)
     for axis in axes:
         axis.set_ylim(bottom=0)
-    last = days.max().date() if len(days) else calendar.LAST
+    end = calendar.debited(calendar.periods - 1)
+    last = days.max().date() if len(days) else end
     marked = [event for event in events if event.day <= last]
     _mark_events(axes, marked)
-    axes[-1].xaxis.set_major_locator(mdates.MonthLocator(bymonth=(1, 7)))
+    short = (end - calendar.launch).days < 5 * 366
+    axes[-1].xaxis.set_major_locator(mdates.MonthLocator(bymonth=(1, 7) if short else (1,)))
     axes[-1].xaxis.set_major_formatter(mdates.DateFormatter("%b %Y"))
-    axes[-1].set_xlim(pd.Timestamp(calendar.LAUNCH), pd.Timestamp(max(last, calendar.LAST)))
+    axes[-1].set_xlim(pd.Timestamp(calendar.launch), pd.Timestamp(max(last, end)))
     key = "   ".join(f"{n} {event.what}" for n, event in enumerate(marked, start=1))
     figure.supxlabel(_wrap(key, 150), fontsize=7.5, x=0.01, y=0.01, ha="left")
     return figure
 
 
-def _shade(axis: Axes, bands: pd.DataFrame, name: str, plans: Sequence[str], unit: float) -> None:
+def _panels(shares: pd.DataFrame, pool: Pool) -> tuple[list[str], list[str]]:
+    """The plans whose bills are drawn together with those of the first, and the dearer ones."""
+    first, *others = pool.plan_names
+    highest = shares.max().fillna(0.0)
+    dear = [plan for plan in others if highest[plan] > DEARER * highest[first]]
+    return [plan for plan in pool.plan_names if plan not in dear], dear
+
+
+def _shade(
+    axis: Axes, bands: pd.DataFrame, name: str, plans: Sequence[str], unit: float, colours: dict[str, str]
+) -> None:
     """The middle half and the middle 90 % of many runs."""
     for plan in plans:
         those = bands[bands["plan"] == plan]
         wide = those.assign(day=pd.to_datetime(those["date"])).pivot(index="day", columns="probability", values=name)
         for low, high, strength in ((0.05, 0.95, 0.15), (0.25, 0.75, 0.25)):
             axis.fill_between(
-                wide.index, wide[low] * unit, wide[high] * unit, color=COLOURS[plan], alpha=strength, lw=0
+                wide.index, wide[low] * unit, wide[high] * unit, color=colours[plan], alpha=strength, lw=0
             )
 
 
@@ -119,37 +163,39 @@ def _wrap(text: str, width: int) -> str:
     return "\n".join([*lines, line])
 
 
-def _draw_members(axis: Axes, members: pd.DataFrame, targets: pd.DataFrame | None) -> None:
+def _draw_members(axis: Axes, members: pd.DataFrame, targets: pd.DataFrame | None, pool: Pool, million: float) -> None:
     if "all" not in members:
         members = members.assign(all=members.sum(axis=1))
-    for plan in ("all", "general", "seniors", "chronic"):
-        axis.plot(members.index, members[plan], color=COLOURS[plan], label=LABELS[plan], lw=1.8)
+    colours, labels = colours_of(pool), pool.plan_labels
+    for plan in ("all", *pool.plan_names) if len(pool.plan_names) > 1 else pool.plan_names:
+        axis.plot(members.index, members[plan], color=colours[plan], label=labels[plan], lw=1.8)
     if targets is not None:
         rows = targets[targets["measure"] == "members"]
-        _points(axis, rows.assign(day=[_when(when) for when in rows["when"]]), 1e-6)
+        _points(axis, rows.assign(day=[_when(when, pool) for when in rows["when"]]), million, colours)
         axis.plot([], [], "o", ms=4, mfc="white", color="#333333", label="published, with accepted band")
-    axis.set_ylabel("million members")
+    axis.set_ylabel("members" if million == 1 else "million members")
     axis.legend(loc="center", bbox_to_anchor=(0.6, 0.42), fontsize=8, frameon=False)
 
 
-def _draw(axis: Axes, curves: pd.DataFrame, targets: pd.DataFrame | None, measure: str, label: str) -> None:
-    for plan in curves:
-        # The chronic plan is small and its bills are jumpy: drawn lightly, so that it does not hide the others.
-        style = {"lw": 0.9, "alpha": 0.7} if plan == "chronic" else {"lw": 1.6}
-        axis.plot(curves.index, curves[plan], color=COLOURS[str(plan)], label=LABELS[str(plan)], **style)
+def _draw(axis: Axes, curves: pd.DataFrame, targets: pd.DataFrame | None, measure: str, label: str, pool: Pool) -> None:
+    colours, labels = colours_of(pool), pool.plan_labels
+    for number, plan in enumerate(curves):
+        # Later plans are small and their bills are jumpy: drawn lightly, so that they do not hide the first.
+        style = {"lw": 0.9, "alpha": 0.7} if number else {"lw": 1.6}
+        axis.plot(curves.index, curves[plan], color=colours[str(plan)], label=labels[str(plan)], **style)
     if targets is not None:
         settlements = targets["when"].str.contains("-P[12]$") & targets["plan"].isin(list(curves))
         rows = targets[(targets["measure"] == measure) & settlements]
-        _points(axis, rows.assign(day=[_when(when) for when in rows["when"]]), 1.0)
+        _points(axis, rows.assign(day=[_when(when, pool) for when in rows["when"]]), 1.0, colours)
     axis.set_ylabel(label)
     if len(curves.columns) > 1:
         axis.legend(loc="upper left", bbox_to_anchor=(0.0, 0.9), fontsize=8, frameon=False)
 
 
-def _points(axis: Axes, rows: pd.DataFrame, unit: float) -> None:
+def _points(axis: Axes, rows: pd.DataFrame, unit: float, colours: dict[str, str]) -> None:
     for plan, those in rows.groupby("plan"):
         error = [(those["value"] - those["low"]) * unit, (those["high"] - those["value"]) * unit]
-        style = {"fmt": "o", "ms": 4, "mfc": "white", "color": COLOURS[str(plan)], "lw": 1, "capsize": 2, "zorder": 5}
+        style = {"fmt": "o", "ms": 4, "mfc": "white", "color": colours[str(plan)], "lw": 1, "capsize": 2, "zorder": 5}
         axis.errorbar(those["day"], those["value"] * unit, yerr=error, **style)
 
 

@@ -95,7 +95,8 @@ def version(*further: Path) -> str:
     """Sixteen hexadecimal digits that change with the model, its data, how the record is read, or further files."""
     here = Path(__file__).parent
     digest = hashlib.sha256(version_of_sources().encode())
-    for table in sorted((here.parent / "model" / "data").glob("*.csv")):
+    model = here.parent / "model"
+    for table in [*sorted((model / "data").glob("*.csv")), *sorted((model / "pools").glob("*/*.*"))]:
         digest.update(table.read_bytes())
     for source in (here / "targets.py", here / "simulated.py", *further):
         digest.update(fingerprint(source))

@@ -49,11 +49,11 @@ def record_table(compared: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def year_table(history: pd.DataFrame) -> pd.DataFrame:
+def year_table(history: pd.DataFrame, money: str) -> pd.DataFrame:
     """What a run says of each plan and year: members at its end, a member's shares, recipients."""
     by_year = history.assign(year=history["date"].str[:4]).groupby(["year", "plan"], sort=False)
     sums = by_year.agg(members=("members", "last"), share=("share_yuan", "sum"), recipients=("recipients", "sum"))
-    return sums.reset_index().rename(columns={"members": "members at the end", "share": "share (yuan a member)"})
+    return sums.reset_index().rename(columns={"members": "members at the end", "share": f"share ({money} a member)"})
 
 
 def inside_counts(compared: pd.DataFrame) -> list[str]:

@@ -33,6 +33,7 @@ class Run:
         scenario = self.model.scenario
         rows, periods = len(self.model.population), self.model.period
         return {
+            "pool": {"name": scenario.pool.key, "digest": scenario.pool.digest},
             "scenario": name,
             "seed": scenario.seed,
             "scale": scenario.scale,
@@ -42,7 +43,7 @@ class Run:
             "changed": scenario.differences(),
             "parameters": scenario.values(),
             "insured_after_closing": int(self.history["taken_over"].sum()),
-            "aid_after_closing_yuan": self.model.ledger.total("aid after the closing") / 100,
+            "aid_after_closing_yuan": self.model.ledger.total("aid after the closing") / scenario.pool.minor,
             "wall_s": round(self.wall_s, 3),
             "setup_s": round(self.setup_s, 3),
             "people_periods_per_s": round(rows * periods / max(self.wall_s - self.setup_s, 1e-9)),
@@ -54,7 +55,7 @@ class Run:
 
 def described(name: str, scenario: Scenario) -> str:
     """A scenario in words: its name, every parameter that differs from it, scale and seed."""
-    named = load(name).replace(scale=scenario.scale).values()
+    named = load(name, scenario.pool).replace(scale=scenario.scale).values()
     changed = [f"{key} = {value:g}" for key, value in scenario.values().items() if value != named[key]]
     differences = f" with {', '.join(changed)}" if changed else ""
     return f"{Path(name).stem} scenario{differences}, 1:{scenario.scale:,g}, seed {scenario.seed}"

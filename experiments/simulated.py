@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from agents.population import FIRST_BIRTH_YEAR, MALE, PLAN_NAMES
-from model import calendar
+from agents.population import MALE
+from model.pool import Pool, default
 from model.report import BornIn, Report
 
 Series = NDArray[np.float64]
@@ -43,42 +43,46 @@ class Simulated:
     """Publication days (ISO), rising."""
     by_plan: Mapping[str, Mapping[str, Series]]
     """Plan -> measure -> its values by publication day."""
+    pool: Pool = field(default_factory=default)
     born: BornIn | None = None
     """Members and recipients by year of birth, if they are known: a history in a table does not have them."""
     _curves: dict[str, PchipInterpolator] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, history: pd.DataFrame, born: BornIn | None = None) -> "Simulated":
+    def of(cls, history: pd.DataFrame, born: BornIn | None = None, pool: Pool | None = None) -> "Simulated":
         """From the history of a model, or the rows of one run of a sweep.
 
         Args:
             history: a row a period and plan.
             born: members and recipients by year of birth; without them, measures of them are nan.
+            pool: whose history it is; the default pool if none is given.
         """
         if not len(history):
-            return NOTHING
+            return NOTHING if pool is None else cls([], {}, pool)
+        pool = pool or default()
         plans = history["plan"].to_numpy()
-        rows = {plan: np.flatnonzero(plans == plan) for plan in PLAN_NAMES}
+        rows = {plan: np.flatnonzero(plans == plan) for plan in pool.plan_names}
         columns = {name: history[name].to_numpy() for name in history.columns if history[name].dtype.kind in "if"}
         by_plan = {plan: {name: values[which] for name, values in columns.items()} for plan, which in rows.items()}
-        return cls(history["date"].to_numpy()[rows[PLAN_NAMES[0]]].tolist(), by_plan, born)
+        return cls(history["date"].to_numpy()[rows[pool.plan_names[0]]].tolist(), by_plan, pool, born)
 
     @classmethod
     def of_report(cls, report: Report) -> "Simulated":
         """From the report of a model that has run."""
-        days = [calendar.published(period).isoformat() for period in range(report.periods)]
-        columns = {name: values.reshape(-1, len(PLAN_NAMES)) for name, values in report.columns().items()}
+        pool = report.pool
+        days = [pool.calendar.published(period).isoformat() for period in range(report.periods)]
+        columns = {name: values.reshape(-1, len(pool.plan_names)) for name, values in report.columns().items()}
         by_plan = {
             plan: {name: values[:, number] for name, values in columns.items()}
-            for number, plan in enumerate(PLAN_NAMES)
+            for number, plan in enumerate(pool.plan_names)
         }
-        return cls(days, by_plan, report.born_in() if days else None)
+        return cls(days, by_plan, pool, report.born_in() if days else None)
 
     def series(self, plan: str, name: str) -> Series:
         """A measure by publication day, summed over the plans asked for."""
         if not self.days:
             return np.empty(0)
-        first, *others = [self.by_plan[each][name] for each in (PLAN_NAMES if plan == "all" else (plan,))]
+        first, *others = [self.by_plan[each][name] for each in (self.pool.plan_names if plan == "all" else (plan,))]
         return sum(others, start=first)
 
     def index(self, first: date, last: date) -> slice:
@@ -99,7 +103,7 @@ class Simulated:
         members = self.series(plan, "members")
         if day > date.fromisoformat(self.days[-1]):
             return float(members[-1])
-        launch = calendar.LAUNCH.toordinal()
+        launch = self.pool.rules.launch.toordinal()
         if plan not in self._curves:
             days = [launch, *(date.fromisoformat(each).toordinal() for each in self.days)]
             self._curves[plan] = PchipInterpolator(days, [0.0, *members])
@@ -141,7 +145,8 @@ def _of_period(history: Simulated, asked: Question, name: str) -> float:
         values = history.between(history.series(asked.plan, name), *year)
         settled = history.between(history.series(asked.plan, "recipients"), *year) >= 1
         return float(values[settled][0]) if settled.any() else math.nan
-    if re.fullmatch(r"\d{4}-\d\d-P[12]", asked.when):
+    if re.fullmatch(r"\d{4}-\d\d-P\d", asked.when):
+        calendar = history.pool.calendar
         day = calendar.published(calendar.parse_label(asked.when))
         of_day = history.between(history.series(asked.plan, name), day, day)
         return float(of_day[0]) if of_day.size else math.nan
@@ -160,7 +165,7 @@ def _recipients(history: Simulated, asked: Question) -> float:
 
 def _until(history: Simulated, asked: Question, name: str) -> Series:
     """A series from the launch to the day that is asked for."""
-    return history.between(history.series(asked.plan, name), calendar.LAUNCH, date.fromisoformat(asked.when))
+    return history.between(history.series(asked.plan, name), history.pool.rules.launch, date.fromisoformat(asked.when))
 
 
 def _cumulative(name: str) -> Callable[[Simulated, Question], float]:
@@ -174,7 +179,7 @@ def _members(history: Simulated, asked: Question) -> float:
 def _mean_age(history: Simulated, asked: Question) -> float:
     members = history.series(asked.plan, "members")
     years = np.zeros(len(members))
-    for plan in PLAN_NAMES if asked.plan == "all" else (asked.plan,):
+    for plan in history.pool.plan_names if asked.plan == "all" else (asked.plan,):
         years += np.nan_to_num(history.series(plan, "members") * history.series(plan, "member_mean_age"))
     ages = np.divide(years, members, out=np.full(len(members), np.nan), where=members > 0)
     return _average(history.between(ages, *_months(asked.when)))
@@ -205,14 +210,15 @@ def _extreme(find: Callable[[Series], float]) -> Callable[[Simulated, Question],
     return measured
 
 
-def _plans(plan: str) -> list[int]:
-    return [number for number, name in enumerate(PLAN_NAMES) if plan in (name, "all")]
+def _plans(history: Simulated, plan: str) -> list[int]:
+    return [number for number, name in enumerate(history.pool.plan_names) if plan in (name, "all")]
 
 
-def _birth_years(when: str) -> tuple[str, slice]:
+def _birth_years(history: Simulated, when: str) -> tuple[str, slice]:
     """A time, and the years of birth after the colon, as in `2019-12:1980..1989`, both included."""
     time, years = re.fullmatch(r"(.+):(\d{4}\.\.\d{4})", when, re.ASCII).groups()  # type: ignore[union-attr]
-    first, last = (int(year) - FIRST_BIRTH_YEAR for year in years.split(".."))
+    first_year = history.pool.calendar.first_birth_year
+    first, last = (int(year) - first_year for year in years.split(".."))
     if not 0 <= first <= last:
         raise ValueError(when)
     return time, slice(first, last + 1)
@@ -220,26 +226,26 @@ def _birth_years(when: str) -> tuple[str, slice]:
 
 def _member_share_born(history: Simulated, asked: Question) -> float:
     """Share of the members of a month's last settlement who were born in these years."""
-    month, years = _birth_years(asked.when)
+    month, years = _birth_years(history, asked.when)
     settled = history.index(*_months(month))
     if history.born is None or settled.start == settled.stop:
         return math.nan
-    members = history.born.members[settled.stop - 1, _plans(asked.plan)].sum(axis=0)
+    members = history.born.members[settled.stop - 1, _plans(history, asked.plan)].sum(axis=0)
     return float(members[years].sum() / members.sum()) if members.any() else math.nan
 
 
 def _recipients_until(history: Simulated, asked: Question, day: str) -> NDArray[np.float64] | None:
     """Recipients from the launch to a day, by sex and year of birth; None if there were none."""
-    settled = history.index(calendar.LAUNCH, date.fromisoformat(day))
+    settled = history.index(history.pool.rules.launch, date.fromisoformat(day))
     if history.born is None:
         return None
-    recipients = history.born.recipients[settled, _plans(asked.plan)].sum(axis=(0, 1))
+    recipients = history.born.recipients[settled, _plans(history, asked.plan)].sum(axis=(0, 1))
     return recipients if recipients.any() else None
 
 
 def _recipient_share_born(history: Simulated, asked: Question) -> float:
     """Share of all recipients to a day who were born in these years."""
-    day, years = _birth_years(asked.when)
+    day, years = _birth_years(history, asked.when)
     recipients = _recipients_until(history, asked, day)
     return math.nan if recipients is None else float(recipients[:, years].sum() / recipients.sum())
 
@@ -252,7 +258,7 @@ def _recipient_share_male(history: Simulated, asked: Question) -> float:
 
 def _paid_by_platform_from(history: Simulated, asked: Question) -> float:
     """What the platform pays from a day of debit on, and the claims outstanding at the end, which it pays as well."""
-    day = date.fromisoformat(asked.when)
+    day, calendar = date.fromisoformat(asked.when), history.pool.calendar
     if not history.days or day > calendar.debited(len(history.days) - 1):
         return math.nan
     paid = history.series(asked.plan, "platform_yuan")

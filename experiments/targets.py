@@ -1,8 +1,10 @@
 """The published record, as targets: what was measured, when, and what the simulation says of the same thing.
 
-Rows come from the pool's folder, `model/pools/xiang_hu_bao/targets.csv`. Nothing here is ever an input of the model.
+Rows come from the folder of a pool, or from another file of the same format. Nothing here is ever an input of the
+model.
 """
 
+import io
 import math
 import re
 from collections.abc import Sequence
@@ -11,27 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from agents.population import PLAN_NAMES
-from experiments.simulated import MEASURED, NOTHING, Simulated
+from experiments.simulated import MEASURED, Simulated
 from model.errors import UserError
-from model.files import suggest
+from model.files import shown, suggest
+from model.pool import Pool, default
 
-RECORD = Path(__file__).parents[1] / "model" / "pools" / "xiang_hu_bao" / "targets.csv"
-CONTESTED = RECORD.with_name("targets_contested.csv")
-"""The rival history that one article tells."""
 COLUMNS = ("id", "plan", "measure", "when", "value", "unit", "low", "high", "grade", "role", "source", "note")
 ROLES = ("fit", "validate", "alternative")
-FITTED_UNTIL = "2020"
-"""Year after which no row may be fitted."""
-HEADLINES = (
-    "general_share_2019",
-    "general_share_2020",
-    "seniors_share_2019",
-    "seniors_share_2020",
-    "all_members_2019-11-27",
-    "all_members_2021-12-28",
-)
-"""29 -> 90 yuan, 32 -> 413.6 yuan, 100 -> 75 million: the rows printed first."""
 
 
 class TargetError(UserError):
@@ -44,7 +32,7 @@ class Target:
 
     id: str
     plan: str
-    """`general`, `seniors`, `chronic`, or `all` three together."""
+    """A plan, or `all` together."""
     measure: str
     when: str
     value: float
@@ -61,27 +49,63 @@ class Target:
         return self.low <= simulated <= self.high
 
 
-def load(file: Path = RECORD) -> list[Target]:
-    """The targets of a file, headline rows first.
+def needed_record(pool: Pool, what: str) -> None:
+    """Refuse what cannot be done for a pool of which nothing was published.
 
     Raises:
-        TargetError: for a file that cannot be read, a missing column, an unknown measure or plan, a time that cannot
-            be read, a band that does not hold its value, or a row that is there twice.
+        TargetError: says what it is.
     """
+    if pool.rules.record is None:
+        raise TargetError(
+            f"pool = {shown(pool.key)} has no published record ([record] in its pool.toml), and {what} needs one"
+        )
+
+
+def load(file: Path | None = None, pool: Pool | None = None) -> list[Target]:
+    """The targets of a pool, or of another file; headline rows first.
+
+    Raises:
+        TargetError: for a pool without a record, a file that cannot be read, a missing column, an unknown measure or
+            plan, a time that cannot be read, a band that does not hold its value, or a row that is there twice.
+    """
+    pool = pool or default()
+    if file is not None:
+        return _load(file, file.name, str(file), pool)
+    needed_record(pool, "a comparison")
+    assert pool.rules.record is not None
+    name = pool.rules.record.targets
+    return _load(io.StringIO(pool.content[name]), name, name, pool)
+
+
+def contested(pool: Pool | None = None) -> list[Target]:
+    """The rival history that the pool's record holds.
+
+    Raises:
+        TargetError: if it holds none.
+    """
+    pool = pool or default()
+    if pool.rules.record is None or not pool.rules.record.contested:
+        raise TargetError(f"pool = {shown(pool.key)} has no contested rows ([record] contested in its pool.toml)")
+    name = pool.rules.record.contested
+    return _load(io.StringIO(pool.content[name]), name, name, pool)
+
+
+def _load(source: Path | io.StringIO, name: str, where: str, pool: Pool) -> list[Target]:
     try:
-        rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+        rows = pd.read_csv(source, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise TargetError(f"targets = '{file}' cannot be read: {error}") from None
+        raise TargetError(f"targets = '{where}' cannot be read: {error}") from None
     for column in COLUMNS:
         if column not in rows:
-            raise TargetError(f"column '{column}' is missing in {file.name}; needed: {', '.join(COLUMNS)}")
-    targets = [_target(row, file) for row in rows[list(COLUMNS)].to_dict("records")]
+            raise TargetError(f"column '{column}' is missing in {name}; needed: {', '.join(COLUMNS)}")
+    targets = [_target(row, name, pool) for row in rows[list(COLUMNS)].to_dict("records")]
     if len({target.id for target in targets}) < len(targets):
         twice = next(name for name, number in rows["id"].value_counts().items() if number > 1)
-        raise TargetError(f"row '{twice}' of {file.name} is there twice")
+        raise TargetError(f"row '{twice}' of {name} is there twice")
     if not targets:
-        raise TargetError(f"targets = '{file}' has no rows")
-    rank = {name: position for position, name in enumerate(HEADLINES)}
+        raise TargetError(f"targets = '{where}' has no rows")
+    headlines = pool.rules.record.headlines if pool.rules.record else []
+    rank = {headline: position for position, headline in enumerate(headlines)}
     return sorted(targets, key=lambda target: rank.get(target.id, len(rank)))
 
 
@@ -98,8 +122,8 @@ def only(targets: list[Target], ids: Sequence[str] | None) -> list[Target]:
     return [known[name] for name in ids] if ids else targets
 
 
-def _target(row: dict[str, str], file: Path) -> Target:
-    where = f"row '{row['id']}' of {file.name}"
+def _target(row: dict[str, str], name: str, pool: Pool) -> Target:
+    where = f"row '{row['id']}' of {name}"
     numbers = {}
     for column in ("value", "low", "high"):
         try:
@@ -113,15 +137,20 @@ def _target(row: dict[str, str], file: Path) -> Target:
         )
     if row["role"] not in ROLES:
         raise TargetError(f"{where}: role = {row['role']!r}; allowed: {', '.join(ROLES)}")
-    if row["role"] == "fit" and max(re.findall(r"\d{4}", row["when"]), default="") > FITTED_UNTIL:
-        raise TargetError(f"{where}: role = 'fit' for {row['when']}; allowed up to the end of {FITTED_UNTIL}")
-    if row["plan"] not in (*PLAN_NAMES, "all"):
-        raise TargetError(f"{where}: plan = {row['plan']!r}; allowed: {', '.join(PLAN_NAMES)}, all")
+    if row["role"] == "fit" and pool.rules.record:
+        until = str(pool.rules.record.fitted_until)
+        if (
+            max((when[: len(until)] for when in re.findall(r"\d{4}(?:-\d\d(?:-\d\d)?)?", row["when"])), default="")
+            > until
+        ):
+            raise TargetError(f"{where}: role = 'fit' for {row['when']}; allowed up to {until}")
+    if row["plan"] not in (*pool.plan_names, "all"):
+        raise TargetError(f"{where}: plan = {row['plan']!r}; allowed: {', '.join(pool.plan_names)}, all")
     if row["measure"] not in MEASURED:
         raise TargetError(f"{where}: measure = {row['measure']!r}; allowed: {', '.join(MEASURED)}")
     target = Target(**(row | numbers))  # type: ignore[arg-type]
     try:
-        MEASURED[target.measure](NOTHING, target)
+        MEASURED[target.measure](Simulated([], {}, pool), target)
     except (ValueError, IndexError, OverflowError, AttributeError):
         raise TargetError(f"{where}: when = {row['when']!r} cannot be read for {row['measure']}") from None
     return target

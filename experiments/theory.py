@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from agents import luck
 from agents.population import (
+    FIRST_PLAN,
     FRAILTY_UNIT,
-    GENERAL,
     LOG_UNIT,
     NEVER,
     PLACE_MASK,
@@ -29,11 +29,9 @@ from agents.population import (
     Population,
     empty_columns,
 )
-from model import calendar
 from model.health import health_of
 from model.model import MutualAidModel
 from model.scenario import NO_LIMIT, Scenario
-from model.synthesis import LAUNCH_MONTH
 
 CASES = Path(__file__).parent / "data" / "verification_cases.json"
 PEOPLE = 100_000
@@ -102,7 +100,7 @@ def people_with(
     `members`: they all start inside the general plan. Nobody falls ill or dies: expected claims are settled.
     """
     columns = empty_columns(costs.size)
-    columns.birth_month[:] = LAUNCH_MONTH - 12 * AGE
+    columns.birth_month[:] = scenario.calendar.launch_month - 12 * AGE
     columns.body[:] = 0
     columns.frailty[:] = np.maximum(1, np.round(costs * FRAILTY_OF_COST * FRAILTY_UNIT))
     with np.errstate(divide="ignore"):
@@ -111,7 +109,7 @@ def people_with(
     columns.attention[:] = 0
     for fated in (columns.signs, columns.illness, columns.death):
         fated[:] = NEVER
-    columns.status[:] = GENERAL if members else UNAWARE
+    columns.status[:] = FIRST_PLAN if members else UNAWARE
     columns.joined[:] = 0 if members else NEVER
     columns.clock[:] = -np.log(luck.draw_each(scenario.seed, luck.CLOCK, np.arange(costs.size), 0))
     nothing = Fate(np.zeros(scenario.periods + 1, np.int64), np.empty(0, np.uint32), np.empty(0, np.uint8))
@@ -151,8 +149,8 @@ def spiral(
     model = MutualAidModel(scenario, population=population)
     history = model.run()
     general = history[history["plan"] == "general"]
-    prices = calendar.PERIODS_PER_YEAR * general["share_yuan"].to_numpy() / unit
-    insured = (model.population.columns.status & PLACE_MASK) == GENERAL
+    prices = scenario.calendar.per_year * general["share_yuan"].to_numpy() / unit
+    insured = (model.population.columns.status & PLACE_MASK) == FIRST_PLAN
     return Spiral(np.concatenate([[first_price], prices]), general["members"].to_numpy() / costs.size, costs, insured)
 
 

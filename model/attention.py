@@ -7,22 +7,20 @@ Each place has a public clock that shows the summed intensity of everything that
 import math
 from collections.abc import Sequence
 from datetime import date
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.population import AWARE, BARRED, GENERAL, LEFT, PLACES, UNAWARE
-from model import calendar
-from model.events import GATE_DROPPED
-from model.plans import Plan
+from agents.crowd.wake_ups import room_for
+from agents.population import AWARE, BARRED, FIRST_PLAN, LEFT, UNAWARE
+from model.calendar import Calendar
 from model.scenario import Scenario
 from model.trust import Mood
 
 
 class Bills(NamedTuple):
-    """Bills of each plan, yuan per settlement."""
+    """Bills of each plan, money per settlement."""
 
     recent: Sequence[float]
     """The last few shares, smoothed."""
@@ -30,52 +28,45 @@ class Bills(NamedTuple):
     """By how much they exceed what members are used to pay."""
 
 
-@cache
-def _days_since(start: date, period: int) -> tuple[int, int]:
-    """Days from a date to the beginning and to the end of a period, at least 0."""
-    end = (calendar.published(period) - start).days
-    return max(0, end - calendar.days_in(period)), max(0, end)
-
-
-def campaign(start: date, weeks: float, period: int) -> float:
+def campaign(calendar: Calendar, start: date, weeks: float, period: int) -> float:
     """How much of a campaign that fades with this mean length falls into a period, in periods."""
-    begin, end = _days_since(start, period)
+    begin, end = calendar.days_since(start, period)
     if end == 0:
         return 0.0
     length = 7 * weeks
-    return length / calendar.DAYS_PER_PERIOD * (math.exp(-begin / length) - math.exp(-end / length))
+    return length / calendar.days_per_period * (math.exp(-begin / length) - math.exp(-end / length))
 
 
 def increase(
     scenario: Scenario,
-    plans: Sequence[Plan],
+    doors: Sequence[date],
     period: int,
     member_share: float,
     mood: Mood,
     bills: Bills,
 ) -> NDArray[np.float64]:
-    """By how much the public clock of each place moves on in a period, shape (8,).
+    """By how much the public clock of each place moves on in a period, shape (8,) or (16,).
 
     Args:
         scenario: the parameters of hearing, noticing and coming back.
-        plans: the plans, of which all but the first open a door.
+        doors: days on which a gate fell or a plan opened.
         period: the period.
         member_share: members per potential member.
         mood: what people talk about: bad news, and members who left.
         bills: what the members of each plan pay.
     """
-    length = calendar.days_in(period) / calendar.DAYS_PER_PERIOD
+    calendar = scenario.calendar
+    length = calendar.days_in(period) / calendar.days_per_period
     again = scenario.reconsideration * length
     told = scenario.word_of_mouth * member_share
-    launch = scenario.launch_advertising * campaign(calendar.LAUNCH, scenario.launch_weeks, period)
-    doors = (GATE_DROPPED, *(plan.opens for plan in plans[1:]))
-    rush = sum(campaign(day, scenario.door_weeks, period) for day in doors)
+    launch = scenario.launch_advertising * campaign(calendar, calendar.launch, scenario.launch_weeks, period)
+    rush = sum(campaign(calendar, day, scenario.door_weeks, period) for day in doors)
     looks = scenario.habit + scenario.news_attention * mood.bad_news + scenario.contagion * mood.leaving
-    moves = dict.fromkeys(range(len(PLACES)), 0.0)
+    moves = np.zeros(room_for(FIRST_PLAN + len(bills.recent)))
     moves[UNAWARE] = launch + (scenario.advertising + told) * length
     moves[AWARE] = again
     moves[BARRED] = again + scenario.door_rush * rush
     moves[LEFT] = scenario.return_rate * length
     for plan, (recent, rise) in enumerate(zip(bills.recent, bills.rise, strict=True)):
-        moves[GENERAL + plan] = looks + scenario.level_salience * recent + scenario.salience * rise
-    return np.array(list(moves.values()))
+        moves[FIRST_PLAN + plan] = looks + scenario.level_salience * recent + scenario.salience * rise
+    return moves

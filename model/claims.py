@@ -16,17 +16,15 @@ from numpy.typing import NDArray
 from scipy.special import gammainc
 
 from agents import luck, rules
-from agents.cohorts import COVERED, WAITING, WELL_FRAILTY, WITH_SIGNS, Ages, months_in
+from agents.cohorts import COVERED, WELL_FRAILTY, WITH_SIGNS, Ages, first_waiting, months_in
 from agents.compute.compiled import compiled
 from agents.crowd.driver import Illness
 from agents.population import BIRTH_YEARS, FRAILTY_UNIT, MALE, Columns
 from model.cover import Cover
-from model.health import ACCIDENT, HALF_MONTHS_PER_YEAR, Health
-from model.plans import Plan
+from model.health import Health
+from model.plans import Plan, waits_of
 from model.scenario import Scenario
 
-LONGEST_LAG = 12
-"""Half-months: a claim is due within 180 days of diagnosis."""
 LAG_SHAPE = 4.0
 """Shape of the gamma distribution of the lag: assumed."""
 GRANTED, REFUSED = range(2)
@@ -35,11 +33,11 @@ _WHOLE = 1e-6
 """Room for rounding when whole claims are counted off."""
 
 
-def lag_distribution(mean_months: float) -> NDArray[np.float64]:
-    """Probability of filing 0, 1, .. 12 half-months after diagnosis, shape (13,)."""
+def lag_distribution(mean_months: float, longest: int, per_month: int = 2) -> NDArray[np.float64]:
+    """Probability of filing 0, 1, .. `longest` periods after diagnosis, of which there are so many a month."""
     if mean_months == 0:
-        return np.asarray(np.eye(LONGEST_LAG + 1)[0])
-    upper = gammainc(LAG_SHAPE, np.arange(1, LONGEST_LAG + 2) * LAG_SHAPE / (2 * mean_months))
+        return np.asarray(np.eye(longest + 1)[0])
+    upper = gammainc(LAG_SHAPE, np.arange(1, longest + 2) * LAG_SHAPE / (per_month * mean_months))
     return np.asarray(np.diff(upper / upper[-1], prepend=0.0))
 
 
@@ -47,18 +45,19 @@ class Terms(NamedTuple):
     """What decides the course of a claim, in the form that compiled code takes."""
 
     seed: int
-    wait: int
+    waits: NDArray[np.int64]
+    """Waiting period in periods, by plan and period of joining, shape (plans, 256)."""
     scale: float
     filing_share: NDArray[np.float64]
     """Illnesses of those covered that become claims, by plan, shape (plans,)."""
     lags: NDArray[np.float64]
-    """Probability of each lag in half-months, shape (13,)."""
+    """Probability of each lag in periods, shape (longest lag + 1,)."""
     detection: float
     terms_refusal: float
 
 
 class Risk(NamedTuple):
-    """Probability of critical illness within a half-month, shape (2, 106) each."""
+    """Probability of critical illness within a period, shape (2, 106) each."""
 
     well: NDArray[np.float64]
     """Of a person without signs, per 1/4096 of frailty."""
@@ -69,10 +68,14 @@ def terms_of(scenario: Scenario, plans: Sequence[Plan]) -> Terms:
     """The terms of a scenario."""
     return Terms(
         seed=scenario.seed,
-        wait=scenario.wait_periods,
+        waits=waits_of(scenario, plans),
         scale=scenario.scale,
         filing_share=np.array([plan.filing_share for plan in plans]),
-        lags=lag_distribution(scenario.lag_months),
+        lags=lag_distribution(
+            scenario.lag_months,
+            round(scenario.pool.rules.claims_due_within_days / scenario.calendar.days_per_period),
+            scenario.calendar.per_month,
+        ),
         detection=scenario.concealment_found,
         terms_refusal=scenario.terms_refusal,
     )
@@ -80,8 +83,8 @@ def terms_of(scenario: Scenario, plans: Sequence[Plan]) -> Terms:
 
 def risk_of(health: Health) -> Risk:
     """The probabilities of this health chain: alive, and then ill."""
-    alive = np.exp(-health.mortality / HALF_MONTHS_PER_YEAR)
-    leaves = -np.expm1(-health.leaving / HALF_MONTHS_PER_YEAR)
+    alive = np.exp(-health.mortality / health.per_year)
+    leaves = -np.expm1(-health.leaving / health.per_year)
     return Risk(alive * leaves * health.blue / FRAILTY_UNIT, alive * health.signs_exit * health.true_alarm)
 
 
@@ -113,6 +116,7 @@ def _sample(
     ill: Illness,
     kinds: np.ndarray,
     class_of: np.ndarray,
+    exempt: np.ndarray,
     period: int,
     half_month: int,
     terms: Terms,
@@ -125,7 +129,7 @@ def _sample(
         sex = columns.body[row] & MALE
         age = (half_month - 2 * columns.birth_month[row]) // 24
         kind = _pick(kinds[sex, age], luck.draw(terms.seed, luck.KIND, row, period))
-        covered = kind == ACCIDENT or period - ill.joined[k] >= terms.wait
+        covered = exempt[plan, kind] or period - ill.joined[k] >= terms.waits[plan, ill.joined[k]]
         u = luck.draw(terms.seed, luck.FILE, row, period)
         if class_of[plan, age, kind] < 0 or not rules.files_claim(covered, terms.filing_share[plan], u):
             continue
@@ -147,7 +151,7 @@ def sampled_claims(
 ) -> Sampled:
     """The claims of the members who fell ill this period, in row order."""
     claims = Sampled._make(np.empty(ill.row.size, dtype=np.int64) for _ in Sampled._fields)
-    filed = _sample(columns, ill, health.kinds, cover.class_of, period, half_month, terms, claims)
+    filed = _sample(columns, ill, health.kinds, cover.class_of, cover.exempt, period, half_month, terms, claims)
     return Sampled._make(column[:filed] for column in claims)
 
 
@@ -174,7 +178,7 @@ def _enter_sampled(
 def _expect(
     cohorts: np.ndarray,
     chance: np.ndarray,
-    accident_chance: np.ndarray,
+    waiting_chance: np.ndarray,
     risk: Risk,
     half_month: int,
     ages: Ages,
@@ -186,11 +190,12 @@ def _expect(
 
     `new` is by plan, benefit class, honesty, sex and year of birth; ages are by plan, class and honesty.
     """
-    for plan in range(chance.shape[0]):
+    plans = chance.shape[0]
+    for plan in range(plans):
         if not occupied[plan]:
             continue
         for concealed in range(2):
-            covered, waiting = COVERED + 2 * plan + concealed, WAITING + 2 * plan + concealed
+            covered, waiting = COVERED + 2 * plan + concealed, first_waiting(plans) + 2 * plan + concealed
             for sex in range(cohorts.shape[1]):
                 for month in range(*months_in(half_month, ages.youngest[plan], ages.ends[plan])):
                     frailty = cohorts[covered, sex, month, WELL_FRAILTY]
@@ -205,7 +210,7 @@ def _expect(
                     ill_waiting = risk.well[sex, age] * waiting_frailty + risk.with_signs[sex, age] * waiting_signs
                     for what in range(chance.shape[3]):
                         covers = ill * chance[plan, sex, age, what]
-                        covers += ill_waiting * accident_chance[plan, sex, age, what]
+                        covers += ill_waiting * waiting_chance[plan, sex, age, what]
                         new[plan, what, concealed, sex, month // 12] += covers
                         new_half_months[plan, what, concealed] += covers * age_in_half_months
 
@@ -334,7 +339,7 @@ def _review(
 
 @compiled
 def _sum_up(totals: np.ndarray, amounts: np.ndarray, filings: tuple[int, int, int], of: np.ndarray) -> None:
-    """Add to `of` by plan: claims that wait, and yuan that will be granted to reported and to unreported claims."""
+    """Add to `of` by plan: claims that wait, and money that will be granted to reported and to unreported claims."""
     oldest, period, last = filings
     for filed in range(oldest, last):
         for plan in range(totals.shape[1]):
@@ -364,16 +369,16 @@ class Outstanding(NamedTuple):
     waiting: NDArray[np.float64]
     """Claims filed and not decided."""
     reported: NDArray[np.float64]
-    """Yuan that those of them will be granted that meet the terms (reported but not settled)."""
+    """Money that those of them will be granted that meet the terms (reported but not settled)."""
     unreported: NDArray[np.float64]
-    """Yuan that claims will be granted that are incurred but not reported."""
+    """Money that claims will be granted that are incurred but not reported."""
 
 
 class Claims:
     """The run-off table of a pool.
 
     Args:
-        amounts: yuan a claim of each benefit class, shape (classes,).
+        amounts: money a claim of each benefit class, shape (classes,).
         plans: how many plans there are.
         periods: how many periods are simulated.
         terms: what decides the course of a claim.
@@ -385,7 +390,8 @@ class Claims:
         self.terms = terms
         self.whole = not expected and float(terms.scale).is_integer()
         self._blocks = (plans, amounts.size, 2)
-        filings = periods + LONGEST_LAG + 2
+        self._longest_lag = terms.lags.size - 1
+        filings = periods + self._longest_lag + 2
         self.people = np.zeros((filings, *self._blocks, 2 * BIRTH_YEARS))
         """Open claims by filing period, plan, benefit class, outcome, and sex and year of birth."""
         self.half_months = np.zeros((filings, *self._blocks))
@@ -409,7 +415,7 @@ class Claims:
     ) -> None:
         """Take in the claims to be expected from this period's exposure, by outcome and lag."""
         new, summed = self._new, self._new_half_months
-        _expect(cohorts, cover.chance, cover.accident_chance, risk, half_month, ages, occupied, new, summed)
+        _expect(cohorts, cover.chance, cover.waiting_chance, risk, half_month, ages, occupied, new, summed)
         by_cell = new.reshape(*self._blocks, -1)
         _spread(by_cell, summed, period, self.terms, self.people, self.half_months, self.totals)
 
@@ -462,7 +468,10 @@ class Claims:
         """What is open after the review of this period."""
         sums = np.zeros((3, len(self.totals[0])))
         _sum_up(
-            self.totals, self.amounts, (self._oldest, period, min(period + LONGEST_LAG + 2, len(self.totals))), sums
+            self.totals,
+            self.amounts,
+            (self._oldest, period, min(period + self._longest_lag + 2, len(self.totals))),
+            sums,
         )
         return Outstanding(*sums)
 

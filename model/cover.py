@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.health import ACCIDENT, Health
+from model.health import Health
 from model.plans import Plan, fair_values
 
 NOT_COVERED = -1
@@ -21,15 +21,17 @@ class Cover(NamedTuple):
     """What holds while no plan changes its benefits."""
 
     class_of: NDArray[np.int64]
-    """Benefit class by plan, age and kind of illness, -1 where nothing is paid, shape (plans, 106, 5)."""
+    """Benefit class by plan, age and kind of illness, -1 where nothing is paid, shape (plans, 106, kinds)."""
     chance: NDArray[np.float64]
     """Probability that an illness is paid in each class, shape (plans, 2, 106, classes)."""
-    accident_chance: NDArray[np.float64]
-    """The same for those who wait, of whom only accidents are covered."""
+    waiting_chance: NDArray[np.float64]
+    """The same for those who wait, who are covered for exempt kinds alone."""
+    exempt: NDArray[np.bool_]
+    """Kinds of illness that are covered while one waits, by plan, shape (plans, kinds)."""
     fair: NDArray[np.float64]
-    """Expected benefit at average risk, yuan per year, shape (plans, 2, 106)."""
+    """Expected benefit at average risk, money per year, shape (plans, 2, 106)."""
     fair_signs: NDArray[np.float64]
-    """What known warning signs add to it, yuan per year, shape (plans, 2, 106)."""
+    """What known warning signs add to it, money per year, shape (plans, 2, 106)."""
 
 
 class Benefits:
@@ -39,8 +41,8 @@ class Benefits:
         self._plans, self._health = plans, health
         paid = np.concatenate([amounts.ravel() for plan in plans for amounts in plan.benefits.values()])
         self.amounts: NDArray[np.float64] = np.unique(paid[paid > 0])
-        """Yuan a claim of each benefit class, rising, shape (classes,)."""
-        self.yuan: list[float] = self.amounts.tolist()
+        """Money a claim of each benefit class, rising, shape (classes,)."""
+        self.paid: list[float] = self.amounts.tolist()
         """The same as plain numbers."""
         self._starts = sorted({start for plan in plans for start in plan.benefits})
         self._covers: dict[int, Cover] = {}
@@ -62,7 +64,17 @@ class Benefits:
         return Cover(
             class_of,
             np.einsum("sak,pakc->psac", kinds, pays),
-            np.einsum("sa,pac->psac", kinds[..., ACCIDENT], pays[:, :, ACCIDENT]),
+            self._waiting_chance(pays),
+            np.stack([plan.exempt for plan in self._plans]),
             np.stack(fair),
             np.stack(fair_signs),
         )
+
+    def _waiting_chance(self, pays: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Probability that an illness of someone who waits is paid in each class, shape (plans, 2, 106, classes)."""
+        kinds = self._health.kinds
+        chance = np.zeros((pays.shape[0], *kinds.shape[:2], pays.shape[3]))
+        for plan, rules in enumerate(self._plans):
+            for kind in np.flatnonzero(rules.exempt):
+                chance[plan] += kinds[..., kind, np.newaxis] * pays[plan, np.newaxis, :, kind]
+        return chance

@@ -2,21 +2,18 @@
 
 Critical illness has three states: well, warning signs (known to the person alone), ill. Of the incidence of age
 and sex times frailty, a share strikes out of the blue; the rest passes through signs that last for months, and
-some signs are false alarms. The chain moves once a half-month at most:
+some signs are false alarms. The chain moves once a period at most; in a pool that settles n times a year:
 
-    well -> signs or ill   with probability 1 - exp(-frailty x leaving / 24)
-    signs -> ill or well   with probability 1 - exp(-1 / (2 x signs_months))
+    well -> signs or ill   with probability 1 - exp(-frailty x leaving / n)
+    signs -> ill or well   with probability 1 - exp(-12 / (n x signs_months))
 
 `leaving` is such that incidence over all who are not ill yet is frailty times the table: signs appear at the rate at
 which people fall ill at the age when those signs will end. The same chain gives everybody's incidence given what is
 known of them now, so sampled and expected claims agree.
 """
 
-import csv
 import math
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -24,44 +21,10 @@ from numpy.typing import NDArray
 
 from agents import luck
 from agents.compute.compiled import compiled_inline
-from agents.population import DIE, FALL_ILL, NEVER, SIGNS_APPEAR, SIGNS_PASS, TURN_SIXTY
+from agents.population import DIE, FALL_ILL, NEVER, REACH_AGE, SIGNS_APPEAR, SIGNS_PASS
+from model.calendar import HALF_MONTHS_PER_YEAR
+from model.pool import AGES
 from model.scenario import Scenario
-
-DATA = Path(__file__).parent / "data"
-AGES = 106
-"""Single years of age, 0 to 105."""
-SEXES = ("F", "M")
-HALF_MONTHS_PER_YEAR = 24
-SIXTY = 60 * HALF_MONTHS_PER_YEAR
-
-KINDS = ("other", "cancer", "early cancer", "mild thyroid cancer", "accident")
-OTHER, CANCER, EARLY_CANCER, THYROID, ACCIDENT = range(5)
-
-
-@cache
-def _rows(name: str) -> list[dict[str, str]]:
-    with (DATA / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-@cache
-def table(name: str, value: str, **where: str) -> NDArray[np.float64]:
-    """A column of a data file by sex and single age, shape (2, 106), females first.
-
-    Age bands are spread evenly over their years; ages beyond the table take its last value.
-    """
-    result = np.full((2, AGES), np.nan)
-    for row in _rows(name):
-        if any(row[key] != wanted for key, wanted in where.items()):
-            continue
-        first = int(row.get("age") or row["age_lo"])
-        last = int(row.get("age") or row["age_hi"])
-        result[SEXES.index(row["sex"]), first : last + 1] = float(row[value])
-    for sex in range(2):
-        known = np.flatnonzero(~np.isnan(result[sex]))
-        result[sex] = np.interp(np.arange(AGES), known, result[sex, known])
-    result.setflags(write=False)
-    return result
 
 
 @dataclass(frozen=True)
@@ -71,7 +34,7 @@ class Health:
     incidence: NDArray[np.float64]
     """Critical illness per person-year."""
     kinds: NDArray[np.float64]
-    """Probability of each of `KINDS`, given illness, shape (2, 106, 5)."""
+    """Probability of each kind of illness, given illness, shape (2, 106, kinds)."""
     mortality: NDArray[np.float64]
     """Deaths from other causes per person-year."""
     prevalence: NDArray[np.float64]
@@ -81,9 +44,11 @@ class Health:
     blue: NDArray[np.float64]
     """Share of those who leave it that fall ill at once, out of the blue."""
     signs_exit: float
-    """Probability per half-month that signs end."""
+    """Probability per period that signs end."""
     true_alarm: float
     """Share of signs that end in illness."""
+    per_year: int
+    """Periods a year."""
 
     @property
     def well_risk(self) -> NDArray[np.float64]:
@@ -93,29 +58,58 @@ class Health:
     @property
     def signs_risk(self) -> float:
         """Incidence of a person with signs, per person-year."""
-        return HALF_MONTHS_PER_YEAR * self.signs_exit * self.true_alarm
+        return self.per_year * self.signs_exit * self.true_alarm
+
+
+def kinds_of(scenario: Scenario) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Incidence per person-year, shape (2, 106), and the probability of each kind of illness, shape (2, 106, kinds)."""
+    pool = scenario.pool
+    table = pool.column(pool.rules.tables.incidence)
+    given = pool.rules.kinds
+    rates = {
+        number: scenario.number(kind.times) * pool.column(kind.rate)
+        for number, kind in enumerate(given)
+        if kind.rate is not None
+    }
+    incidence = table
+    for number, rate in rates.items():
+        if given[number].on_top:
+            incidence = incidence + rate
+    of_table = [kind.share for kind in given if kind.share is not None and not kind.part_of]
+    left = 1 - sum(scenario.number(share) for share in of_table)
+    kinds = np.zeros((*table.shape, len(given)))
+
+    def chance(of: NDArray[np.float64]) -> NDArray[np.float64]:
+        # Where nobody falls ill the kind does not matter.
+        return np.asarray(np.divide(of, incidence, out=np.zeros_like(incidence), where=incidence > 0))
+
+    for number, kind in enumerate(given):
+        if kind.on_top:
+            kinds[..., number] = chance(rates[number])
+        elif number in rates:
+            kinds[..., number] = chance(np.minimum(rates[number], kind.most * left * table))
+        elif kind.share is not None and not kind.part_of:
+            kinds[..., number] = chance(scenario.number(kind.share) * table)
+    for number, kind in enumerate(given):
+        if kind.part_of and kind.share is not None:
+            whole, share = pool.kinds.index(kind.part_of), scenario.number(kind.share)
+            kinds[..., number] = share * kinds[..., whole]
+            kinds[..., whole] = (1 - share) * kinds[..., whole]
+    kinds[..., 0] = 1 - kinds[..., 1:].sum(axis=-1)
+    return incidence, kinds
 
 
 def health_of(scenario: Scenario) -> Health:
-    """The tables and the chain of a scenario; sources in `model/data/README.md`."""
-    critical = table("ci_incidence.csv", "incidence_per_person_year", table="CI4_2020_28dis")
-    thyroid = scenario.thyroid_multiplier * table("cancer_incidence.csv", "thyroid_incidence_per_person_year")
-    cancer = table("cancer_incidence.csv", "incidence_per_person_year")
-    cancer = cancer - table("cancer_incidence.csv", "thyroid_incidence_per_person_year")
-    # The table of 2020 leaves early thyroid cancer out, so it comes on top.
-    incidence = critical + thyroid
-    kinds = np.empty((2, AGES, len(KINDS)))
-    kinds[..., THYROID] = thyroid / incidence
-    kinds[..., ACCIDENT] = scenario.accident_share * critical / incidence
-    cancers = np.minimum(cancer, 0.95 * (1 - scenario.accident_share) * critical) / incidence
-    kinds[..., CANCER] = (1 - scenario.early_cancer_share) * cancers
-    kinds[..., EARLY_CANCER] = scenario.early_cancer_share * cancers
-    kinds[..., OTHER] = 1 - kinds[..., 1:].sum(axis=-1)
-    critical_share = table("ci_share_of_deaths.csv", "k_share_of_deaths_due_to_CI")
-    deaths = table("mortality_2020.csv", "death_rate_per_person_year")
+    """The tables and the chain of a scenario."""
+    pool, tables = scenario.pool, scenario.pool.rules.tables
+    per_year, per_month = scenario.calendar.per_year, scenario.calendar.per_month
+    incidence, kinds = kinds_of(scenario)
+    deaths = pool.column(tables.mortality)
+    if tables.critical_share_of_deaths is not None:
+        deaths = deaths * (1 - pool.column(tables.critical_share_of_deaths))
     incidence = incidence * scenario.incidence_multiplier
-    signs_exit = -math.expm1(-1 / (2 * scenario.signs_months))
-    duration = 1 / (HALF_MONTHS_PER_YEAR * signs_exit)
+    signs_exit = -math.expm1(-1 / (per_month * scenario.signs_months))
+    duration = 1 / (per_year * signs_exit)
     ages = np.arange(AGES)
     later = np.stack([np.interp(ages + duration, ages, of_sex) for of_sex in incidence])
     out_of_the_blue = scenario.blue_share * incidence
@@ -125,7 +119,7 @@ def health_of(scenario: Scenario) -> Health:
     return Health(
         incidence=incidence,
         kinds=kinds,
-        mortality=deaths * (1 - critical_share) * scenario.mortality_multiplier,
+        mortality=deaths * scenario.mortality_multiplier,
         prevalence=prevalence,
         # The table counts all who are not ill; those with signs are not there to leave.
         leaving=leaving * (1 + prevalence),
@@ -133,6 +127,7 @@ def health_of(scenario: Scenario) -> Health:
         blue=np.divide(out_of_the_blue, leaving, out=np.ones_like(leaving), where=leaving > 0),
         signs_exit=signs_exit,
         true_alarm=scenario.true_alarm_share,
+        per_year=per_year,
     )
 
 
@@ -143,6 +138,10 @@ class Chain(NamedTuple):
     periods: int
     half_month: int
     """Of period 0, so that age in half-months = half_month - 2 x birth_month."""
+    step: int
+    """Half-months in a period."""
+    boundaries: NDArray[np.int64]
+    """Ages in half-months at which membership of some plan ends, rising."""
     signs_at_launch: NDArray[np.float64]
     """Odds of having signs at frailty 1, shape (2, 106)."""
     leaving_hazard: NDArray[np.float64]
@@ -153,12 +152,14 @@ class Chain(NamedTuple):
     true_alarm: float
 
 
-def chain_of(health: Health, seed: int, periods: int, half_month: int) -> Chain:
-    """The chain of these tables, for a run that starts at this half-month."""
+def chain_of(health: Health, scenario: Scenario) -> Chain:
+    """The chain of these tables, for a run of this scenario."""
     return Chain(
-        seed,
-        periods,
-        half_month,
+        scenario.seed,
+        scenario.periods,
+        scenario.calendar.half_month(0),
+        scenario.calendar.half_months_per_period,
+        np.array(scenario.pool.boundaries, dtype=np.int64),
         health.prevalence,
         _cumulative(health.leaving),
         _cumulative(health.mortality),
@@ -174,18 +175,33 @@ def _cumulative(rate: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @compiled_inline
-def _first_event(hazard: np.ndarray, age: int, start: int, periods: int, rate: float, u: float) -> int:
+def _first_event(hazard: np.ndarray, age: int, step: int, start: int, periods: int, rate: float, u: float) -> int:
     """The period of the first event from `start` on at `rate` times this hazard, or never within the run.
 
     It comes when the summed hazard reaches an exponential variate, -ln(u) / rate.
     """
-    if start >= periods or u + rate * (hazard[age + periods] - hazard[age + start]) < 1.0:
+    if start >= periods or u + rate * (hazard[age + step * periods] - hazard[age + step * start]) < 1.0:
         return NEVER  # exp(-x) > 1 - x, so most need no logarithm
     threshold = -math.log(u) / rate
     for period in range(start, periods):
-        if hazard[age + period + 1] - hazard[age + start] >= threshold:
+        if hazard[age + step * (period + 1)] - hazard[age + step * start] >= threshold:
             return period
     return NEVER
+
+
+@compiled_inline
+def first_boundary(chain: Chain, age: int) -> int:
+    """The first age boundary that someone of this age has not reached."""
+    boundary = 0
+    while boundary < chain.boundaries.size and chain.boundaries[boundary] <= age:
+        boundary += 1
+    return boundary
+
+
+@compiled_inline
+def period_of_age(chain: Chain, age: int, boundary: int) -> int:
+    """The period in which someone of this age at the launch reaches an age boundary."""
+    return int((chain.boundaries[boundary] - age + chain.step - 1) // chain.step)
 
 
 @compiled_inline
@@ -209,14 +225,14 @@ def fate_of(
     """What happens to a person, whatever the pool does.
 
     Writes the events in order of time into `when` (periods) and `what`, and returns their number. Both must have
-    room for one event a period and two more.
+    room for one event a period, one for each age boundary and one more.
     """
     age = chain.half_month - 2 * birth_month
     periods = chain.periods
     u = luck.draw(chain.seed, luck.DEATH, person, 0)
-    death = _first_event(chain.death_hazard[sex], age, 0, periods, 1.0, u)
+    death = _first_event(chain.death_hazard[sex], age, chain.step, 0, periods, 1.0, u)
     end = min(death, periods)
-    sixty = SIXTY - age
+    boundary = first_boundary(chain, age)
     events = 0
     start = 0
     transition = 1
@@ -226,27 +242,28 @@ def fate_of(
         to = luck.draw(chain.seed, luck.HEALTH, person, transition + 1)
         transition += 2
         if signs:
-            # A geometric number of half-months, none where they end in the first one after they appeared.
+            # A geometric number of periods, none where they end in the first one after they appeared.
             start += int(min(math.log(u) / math.log1p(-chain.signs_exit), NEVER))
             ill = to < chain.true_alarm
         else:
-            start = _first_event(chain.leaving_hazard[sex], age, start, periods, frailty, u)
-            ill = start < end and to < chain.blue[sex, (age + start) // 24]
+            start = _first_event(chain.leaving_hazard[sex], age, chain.step, start, periods, frailty, u)
+            ill = start < end and to < chain.blue[sex, (age + chain.step * start) // 24]
         if start >= end:
             ill = False
             break
-        if 0 < sixty <= start:
-            when[events], what[events] = sixty, TURN_SIXTY
+        while boundary < chain.boundaries.size and period_of_age(chain, age, boundary) <= start:
+            when[events], what[events] = period_of_age(chain, age, boundary), REACH_AGE
             events += 1
-            sixty = 0
+            boundary += 1
         when[events] = start
         what[events] = FALL_ILL if ill else (SIGNS_PASS if signs else SIGNS_APPEAR)
         events += 1
         signs = not signs
         start += 1
-    if not ill and 0 < sixty < end:
-        when[events], what[events] = sixty, TURN_SIXTY
+    while not ill and boundary < chain.boundaries.size and period_of_age(chain, age, boundary) < end:
+        when[events], what[events] = period_of_age(chain, age, boundary), REACH_AGE
         events += 1
+        boundary += 1
     if not ill and death < periods:
         when[events], what[events] = death, DIE
         events += 1

@@ -1,4 +1,4 @@
-"""Money, in integer fen (1/100 yuan): accounts, transfers, and what a settlement moves."""
+"""Money, in integer minor units of the pool's currency: accounts, transfers, and what a settlement moves."""
 
 from collections import defaultdict
 from typing import NamedTuple
@@ -21,29 +21,29 @@ class Transfer(NamedTuple):
     period: int
     source: str
     target: str
-    fen: int
+    amount: int
     reason: str
 
 
 class Ledger:
-    """Balances in fen since the launch; they sum to zero, always. Negative: has paid more than received."""
+    """Balances in minor units since the launch; they sum to zero, always. Negative: has paid more than received."""
 
     def __init__(self) -> None:
         self.balances: defaultdict[str, int] = defaultdict(int)
         self.transfers: list[Transfer] = []
 
-    def transfer(self, period: int, source: str, target: str, fen: int, reason: str) -> None:
+    def transfer(self, period: int, source: str, target: str, amount: int, reason: str) -> None:
         """Move an amount from one account to another.
 
         Raises:
-            ValueError: if the amount is negative or not in whole fen.
+            ValueError: if the amount is negative or not whole.
         """
-        if fen != int(fen) or fen < 0:
-            raise ValueError(f"cannot transfer {fen} fen for {reason}: a whole amount from 0 on is needed")
-        if fen:
-            self.balances[source] -= int(fen)
-            self.balances[target] += int(fen)
-            self.transfers.append(Transfer(period, source, target, int(fen), reason))
+        if amount != int(amount) or amount < 0:
+            raise ValueError(f"cannot transfer {amount} for {reason}: a whole amount from 0 on is needed")
+        if amount:
+            self.balances[source] -= int(amount)
+            self.balances[target] += int(amount)
+            self.transfers.append(Transfer(period, source, target, int(amount), reason))
 
     def book(self, period: int, plan: str, settlement: PlanSettlement) -> None:
         """Move the money of a settlement: shares in, subsidies in, aid and fee out."""
@@ -55,5 +55,5 @@ class Ledger:
         self.transfer(period, of_plan, PLATFORM, whole.fee, "fee")
 
     def total(self, reason: str, period: int | None = None) -> int:
-        """Fen moved for a reason, in one period or in all."""
-        return sum(t.fen for t in self.transfers if t.reason == reason and period in {None, t.period})
+        """Minor units moved for a reason, in one period or in all."""
+        return sum(t.amount for t in self.transfers if t.reason == reason and period in {None, t.period})

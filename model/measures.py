@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from agents import counts
 from agents.cohorts import InForce
-from agents.platform import FEN, PlanSettlement
+from agents.platform import PlanSettlement
 from model.claims import GRANTED, REFUSED, Decided, Outstanding
 
 PER_YEAR = 24
@@ -24,6 +24,8 @@ class Settled(NamedTuple):
     """What a period has come to. Arrays over plans."""
 
     scale: float
+    minor: int
+    """Minor units in one of the currency."""
     counts: NDArray[np.int64]
     """Rows that did or met something in the period (`agents.counts`), shape (plans, 11)."""
     in_force: InForce
@@ -43,6 +45,7 @@ class Periods:
     def __init__(self, settled: Sequence[Settled]) -> None:
         self._settled = settled
         self.scale = settled[0].scale if settled else 1.0
+        self.minor = settled[0].minor if settled else 1
 
     def of(self, name: str) -> NDArray[Any]:
         """A field of each period, stacked."""
@@ -60,17 +63,17 @@ class Periods:
         return np.array([getattr(period.outstanding, name) for period in self._settled])
 
     def money(self, name: str) -> NDArray[np.int64]:
-        """A number of each plan's settlement; amounts in fen."""
+        """A number of each plan's settlement; amounts in minor units."""
         return np.array([[getattr(plan.whole, name) for plan in period.settlements] for period in self._settled])
 
     @cached_property
     def waived(self) -> NDArray[np.int64]:
-        """Fen of the shares that the platform pays for members."""
+        """Minor units of the shares that the platform pays for members."""
         return np.array([[plan.waived for plan in period.settlements] for period in self._settled])
 
     @cached_property
     def mean_share(self) -> NDArray[np.float64]:
-        """Fen that members are asked for, on average."""
+        """Minor units that members are asked for, on average."""
         return np.array([[plan.mean_share for plan in period.settlements] for period in self._settled])
 
     @property
@@ -133,9 +136,9 @@ MEASURES = {
         "people of eligible age in no plan", "people", "stock", lambda s: _people(s.in_force("outside"), s.scale)
     ),
     "joined": _flow("joined since the last settlement, transfers included", counts.JOINED),
-    "transferred_in": _flow("of those, came from the general plan at 60", counts.TRANSFERRED_IN),
+    "transferred_in": _flow("of those, came from a plan that ended for them by age", counts.TRANSFERRED_IN),
     "left": _flow("left by their own decision", counts.LEFT_PLAN),
-    "aged_out": _flow("left on reaching 60", counts.AGED_OUT),
+    "aged_out": _flow("left on reaching the age at which their plan ends", counts.AGED_OUT),
     "ill": _flow("left by critical illness", counts.ILL),
     "died": _flow("left by death from another cause", counts.DIED),
     "taken_over": Measure(
@@ -154,7 +157,7 @@ MEASURES = {
     ),
     "recipients": Measure("claims granted and paid", "people", "flow", lambda s: s.outcomes[:, :, GRANTED]),
     "recipients_female": Measure("of those, to women", "people", "flow", lambda s: s.granted_to_women),
-    "aid_yuan": Measure("aid paid", "yuan", "flow", lambda s: s.money("aid") / FEN),
+    "aid_yuan": Measure("aid paid", "yuan", "flow", lambda s: s.money("aid") / s.minor),
     "owed_yuan": Measure(
         "aid due for claims diagnosed and not yet decided",
         "yuan",
@@ -170,25 +173,25 @@ MEASURES = {
         "stock",
         lambda s: s.outstanding("unreported"),
     ),
-    "fee_yuan": Measure("management fee", "yuan", "flow", lambda s: s.money("fee") / FEN),
+    "fee_yuan": Measure("management fee", "yuan", "flow", lambda s: s.money("fee") / s.minor),
     "collected_yuan": Measure(
         "shares collected from members",
         "yuan",
         "flow",
-        lambda s: (s.money("collected") - s.waived) / FEN,
+        lambda s: (s.money("collected") - s.waived) / s.minor,
     ),
     "platform_yuan": Measure(
         "paid by the platform (caps, waivers, closing)",
         "yuan",
         "flow",
-        lambda s: (s.money("subsidy") + s.waived) / FEN,
+        lambda s: (s.money("subsidy") + s.waived) / s.minor,
     ),
-    "carry_yuan": Measure("left in the pool by rounding", "yuan", "stock", lambda s: s.money("carry") / FEN),
+    "carry_yuan": Measure("left in the pool by rounding", "yuan", "stock", lambda s: s.money("carry") / s.minor),
     "share_yuan": Measure(
         "a member's share of this settlement, on average",
         "yuan",
         "flow",
-        lambda s: s.mean_share / FEN,
+        lambda s: s.mean_share / s.minor,
     ),
     "member_mean_age": Measure(
         "mean age of members",

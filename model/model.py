@@ -17,30 +17,30 @@ from agents.cohorts import LIFELONG, Ages, InForce, empty_cohorts, end_waits, in
 from agents.context import Context
 from agents.counts import LEFT_PLAN, empty_counts
 from agents.crowd.driver import Crowd, Illness, count_everybody
+from agents.crowd.wake_ups import room_for
 from agents.influence import NONE, Influence, Rule
 from agents.insurer import Insurer
 from agents.member import Member, as_illness
 from agents.platform import PlanSettlement, Platform
-from agents.population import GENERAL, PLACE_MASK, PLACES, PLAN_NAMES, Population
+from agents.population import FIRST_PLAN, PLACE_MASK, Population
 from agents.regulator import Regulator
 from agents.sharing import SharingRule
-from model import attention, calendar, claims, memory
+from model import attention, claims, memory
 from model.attention import Bills
 from model.behaviour import behaviour_of
 from model.cover import Benefits
-from model.events import CLOSING_ANNOUNCED, GATE_DROPPED, REVIEWS_EXTENDED, events_in, in_covid
+from model.events import events_in, slowdown_in
 from model.health import Health, health_of
 from model.ledger import PATIENTS, PLATFORM, Ledger
 from model.measures import Settled
 from model.phases import Stopwatch, listed, phase
-from model.plans import WAIVED_JOINERS, Plan, plans, platform_rules
+from model.plans import Plan, doors, early_joiners, plan_for, plans, platform_rules, waits_of
 from model.report import Collector, Report
 from model.scenario import Scenario, ScenarioError
 from model.synthesis import synthesize
 from model.trust import Mood, after_news
 
 DRIVERS = ("crowd", "agents")
-PLANS = len(PLAN_NAMES)
 
 
 class Reviewed(NamedTuple):
@@ -53,7 +53,7 @@ class Reviewed(NamedTuple):
 
 
 class MutualAidModel(mesa.Model):  # type: ignore[misc]
-    """A mutual-aid platform with three plans and the people who could join them.
+    """A mutual-aid platform, its plans and the people who could join them.
 
     Args:
         scenario: all parameters; the default scenario if none is given.
@@ -100,12 +100,17 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.stopwatch = Stopwatch()
         # The world.
         self.health = health or health_of(chosen)
+        self.calendar = chosen.calendar
         self.plans = plans(chosen)
+        self.plan_names = chosen.pool.plan_names
+        self.waits = waits_of(chosen, self.plans)
+        """Waiting period in periods, by plan and period of joining, shape (plans, 256)."""
+        self._doors = doors(chosen)
+        self._early = early_joiners(chosen)
         self.ages = Ages._make(np.array([getattr(plan, name) for plan in self.plans]) for name in Ages._fields)
-        self._opens = np.array([calendar.period_of(plan.opens) for plan in self.plans])
-        self._screening = np.array([plan.screening for plan in self.plans])
+        self._opens = np.array([self.calendar.period_of(plan.opens) for plan in self.plans])
         self.benefits = Benefits(self.plans, self.health)
-        self.cover = self.benefits.on(calendar.published(0))
+        self.cover = self.benefits.on(self.calendar.published(0))
         self.behaviour = behaviour_of(chosen)
         # The people.
         self.population = (
@@ -114,9 +119,9 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self._potential = len(self.population) * self.population.scale
         self.influence = NONE
         self._influence = Influence(rules, len(self.population))
-        self.cohorts = empty_cohorts(chosen.wait_periods)
-        count_everybody(self.population, 0, chosen.wait_periods, self.cohorts)
-        self.counts = empty_counts()
+        self.cohorts = empty_cohorts(self.waits)
+        count_everybody(self.population, 0, self.waits, self.cohorts)
+        self.counts = empty_counts(len(self.plans))
         """What happened to people so far in this period (`agents.counts`), shape (plans, 11)."""
         self.diagnosed: list[tuple[int, int, int, bool]] = []
         # The institutions and what they keep.
@@ -127,7 +132,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.risk = claims.risk_of(self.health)
         self.claims = claims.Claims(
             self.benefits.amounts,
-            PLANS,
+            len(self.plans),
             chosen.periods,
             claims.terms_of(chosen, self.plans),
             expected=chosen.expected_claims,
@@ -136,14 +141,14 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.mood = Mood(trust=1.0, bad_news=0.0, leaving=0.0)
         self.closing = False
         """Whether the closing of the pool was announced."""
-        self.readings = np.zeros(len(PLACES))
-        """The public clock of each place, shape (8,)."""
-        self.occupied = np.ones(PLANS, dtype=np.bool_)
+        self.readings = np.zeros(room_for(FIRST_PLAN + len(self.plans)))
+        """The public clock of each place, shape (8,) or (16,)."""
+        self.occupied = np.ones(len(self.plans), dtype=np.bool_)
         """Plans that may have members: had some at the launch, or opened; shape (plans,)."""
         self.in_force = self._in_force()
         self.occupied = self.in_force.number > 0
         self.context = self._context()
-        self.report = Report()
+        self.report = Report(chosen.pool)
         self.datacollector = Collector(self)
         if driver == "crowd":
             self._crowd = Crowd(self.population, self.cohorts)
@@ -195,13 +200,13 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
     @phase("waiting periods end; what calls for attention")
     def attend(self) -> Context:
         """Waiting periods end, the public clocks move on; returns what people see when they decide."""
-        half_month = calendar.half_month(self.period)
-        end_waits(self.cohorts, self.period, self.scenario.wait_periods, half_month, self.ages)
-        self.cover = self.benefits.on(calendar.published(self.period))
+        half_month = self.calendar.half_month(self.period)
+        end_waits(self.cohorts, self.period, self.waits, half_month, self.ages)
+        self.cover = self.benefits.on(self.calendar.published(self.period))
         members = round(sum(self.in_force.number.tolist()) * self.population.scale)
         self.readings += attention.increase(
             self.scenario,
-            self.plans,
+            self._doors,
             self.period,
             members / self._potential,
             self.mood,
@@ -218,7 +223,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         if self.driver == "crowd":
             self.counts = self._crowd.decide(context, self.behaviour, self.influence)
         else:
-            self.counts = empty_counts()
+            self.counts = empty_counts(len(self.plans))
             self._members().shuffle_do("decide")
         return self.counts
 
@@ -240,29 +245,29 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     @phase("file and review claims")
     def review_claims(self, ill: Illness) -> Reviewed:
-        """Claims are filed and reviewed; both slow down in the Covid months."""
+        """Claims are filed and reviewed; both slow down in some months of the pool."""
         scenario, period = self.scenario, self.period
-        half_month = calendar.half_month(period)
+        half_month = self.calendar.half_month(period)
         if not scenario.expected_claims:
             sampled = claims.sampled_claims(
                 self.population.columns, ill, self.health, self.cover, period, half_month, self.claims.terms
             )
             self.claims.enter(sampled, period, half_month)
-        covid = in_covid(period)
-        filed = self.claims.file(period, scenario.covid_filing if covid else 0.0)
-        slowed = scenario.covid_review if covid else 1.0
+        slow = slowdown_in(scenario.pool, period)
+        filed = self.claims.file(period, scenario.number(slow.filing) if slow else 0.0)
+        slowed = scenario.number(slow.review) if slow else 1.0
         due, backlog = self.claims.awaiting(period - scenario.review_periods)
         decided = self.claims.review(self.platform.reviews(due, backlog, slowed), period - scenario.review_periods)
         if slowed == 1.0:
-            limited = calendar.published(period) < REVIEWS_EXTENDED
-            self.platform.hire(due, backlog, scenario.review_limit if limited else math.inf)
+            self.platform.hire(due, backlog, self._most_reviews())
         return Reviewed(filed, decided, self.claims.outstanding(period))
 
     @phase("settle and publish")
     def settle(self, reviewed: Reviewed) -> list[PlanSettlement]:
         """Each plan's approved claims are shared, paid and published."""
-        platform, period, day = self.platform, self.period, calendar.published(self.period)
-        pays_all = self.scenario.closing and calendar.debited(period) >= CLOSING_ANNOUNCED
+        platform, period, day = self.platform, self.period, self.calendar.published(self.period)
+        closing = self.scenario.pool.closing_day
+        pays_all = self.scenario.closing and closing is not None and self.calendar.debited(period) >= closing
         self.in_force = self._in_force()
         granted = reviewed.decided.by_class[:, :, claims.GRANTED].tolist()
         platform.begin_settlement(day.year)
@@ -270,16 +275,17 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         for plan, terms in enumerate(self.plans):
             early = None
             if platform.waives(plan):
-                early = self.population.joined_by(calendar.period_of(WAIVED_JOINERS), GENERAL + plan)
+                early = self.population.joined_by(self._early[plan], FIRST_PLAN + plan)
             settlement = platform.settle(
                 plan,
                 number=int(self.in_force.number[plan]),
                 members=self.in_force.members[plan],
                 scale=self.population.scale,
-                benefits=self.benefits.yuan,
+                benefits=self.benefits.paid,
                 approved=granted[plan],
                 approved_by_cell=reviewed.decided.people[plan, :, claims.GRANTED],
                 fee_rate=terms.fee_at(max(terms.opens, day)),
+                case_cap=terms.case_cap_at(day),
                 early=early,
                 pays_all=pays_all,
             )
@@ -291,7 +297,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
     @phase("news and trust")
     def hear_news(self, counts: NDArray[np.int64], reviewed: Reviewed) -> Mood:
         """Events and refusals move trust; bad news, and others who left, make members look."""
-        events = events_in(self.period)
+        events = events_in(self.scenario.pool, self.period)
         criticism = self.regulator.speak([event.what for event in events if event.kind == "regulator"])
         self.closing |= self.regulator.orders_closing(event.kind for event in events)
         decided = float(reviewed.decided.by_class.sum())
@@ -306,11 +312,11 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
         Returns those rows by plan, shape (plans,).
         """
-        if not self.closing or self.period != calendar.PERIODS - 1:
-            return np.zeros(PLANS, dtype=np.int64)
+        if not self.closing or self.period != self.calendar.periods - 1:
+            return np.zeros(len(self.plans), dtype=np.int64)
         owed = self.claims.outstanding(self.period)
-        fen = round(float((owed.reported + owed.unreported).sum()) * 100)
-        self.ledger.transfer(self.period, PLATFORM, PATIENTS, fen, "aid after the closing")
+        amount = round(float((owed.reported + owed.unreported).sum()) * self.scenario.pool.minor)
+        self.ledger.transfer(self.period, PLATFORM, PATIENTS, amount, "aid after the closing")
         return self.insurer.take_over(self.population, context, self.behaviour)
 
     @phase("record")
@@ -325,6 +331,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.report.add(
             Settled(
                 scale=self.population.scale,
+                minor=self.scenario.pool.minor,
                 counts=counts,
                 in_force=self.in_force,
                 settlements=settlements,
@@ -353,11 +360,17 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             )
         return members
 
+    def _most_reviews(self) -> float:
+        """Claims that can be reviewed a period at most."""
+        day = self.calendar.published(self.period)
+        limits = self.scenario.pool.rules.review_limits
+        return min((self.scenario.number(limit.claims) for limit in limits if day < limit.until), default=math.inf)
+
     def _in_force(self) -> InForce:
         """Who is in each plan now, and who could be."""
         return in_force(
             self.cohorts,
-            calendar.half_month(self.period),
+            self.calendar.half_month(self.period),
             self.ages,
             self.occupied,
             self.health.well_risk,
@@ -367,11 +380,12 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
     def _context(self) -> Context:
         """What people see when they decide in this period: the world as of the last publication."""
         period, cover = self.period, self.cover
+        day, is_open = self.calendar.published(period), (self._opens <= period) & (not self.closing)
         price = np.zeros_like(self.platform.price_table) if self.closing else self.platform.price_table
         return Context(
             seed=self.scenario.seed,
             period=period,
-            half_month=calendar.half_month(period),
+            half_month=self.calendar.half_month(period),
             readings=self.readings.astype(np.float32),
             fair=cover.fair,
             fair_signs=cover.fair_signs,
@@ -379,12 +393,14 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             well_risk=self.health.well_risk,
             signs_risk=self.health.signs_risk,
             price=price,
-            open=(self._opens <= period) & (not self.closing),
-            youngest=self.ages.youngest,
-            oldest=self.ages.oldest,
-            screening=self._screening,
-            gate=self.scenario.credit_gate and calendar.published(period) < GATE_DROPPED,
-            wait=self.scenario.wait_periods,
+            open=is_open,
+            plan_for=plan_for(self.plans, (self._opens <= period).tolist()),
+            ends=self.ages.ends,
+            transfer=np.array([p.transfer if p.transfer >= 0 and is_open[p.transfer] else -1 for p in self.plans]),
+            transfer_asks=np.array([plan.transfer_asks for plan in self.plans]),
+            screening=np.array([plan.screening_at(day) for plan in self.plans]),
+            gate=np.array([plan.gate is not None and day < plan.gate[1] for plan in self.plans]),
+            waits=self.waits,
             trust=self.mood.trust,
         )
 
@@ -422,8 +438,8 @@ def _for_this_run(population: Population, scenario: Scenario, plans: Sequence[Pl
         )
     columns = population.columns
     for number, plan in enumerate(plans):
-        of_plan = columns.status & PLACE_MASK == GENERAL + number
-        ages = calendar.half_month(0) - 2 * columns.birth_month[of_plan].astype(np.int64)
+        of_plan = columns.status & PLACE_MASK == FIRST_PLAN + number
+        ages = scenario.calendar.half_month(0) - 2 * columns.birth_month[of_plan].astype(np.int64)
         until = f", to {plan.ends / 24:.1f}" if plan.ends < LIFELONG else ""
         for age in ages[(ages < plan.youngest) | (ages > plan.ends)]:
             raise ScenarioError(

@@ -1,36 +1,32 @@
-"""The rules of each plan, dated: ages, benefits, wait, fee, caps, coverage.
-
-One code path, three sets of dated rules. Sources: `model/data/README.md`, plan rules of 2018-2021.
-"""
+"""The rules of each plan in a scenario: those of the pool, with the scenario's values for the parameters they name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.cohorts import LIFELONG
 from agents.platform import PlanRules, PlatformRules
-from agents.population import PLAN_NAMES
+from agents.population import NEVER
 from agents.sharing import EqualShares, SharingRule
-from model import calendar
-from model.health import ACCIDENT, AGES, EARLY_CANCER, HALF_MONTHS_PER_YEAR, KINDS, OTHER, THYROID, Health
+from model.health import Health
+from model.pool import AGES, EVERY_KIND, LIFELONG_YEARS, Pool, half_months
 from model.scenario import Scenario
 
-YEAR = HALF_MONTHS_PER_YEAR
-INSURANCE_ENDS = date(2018, 11, 27)
-THYROID_MILD = date(2019, 5, 1)
-THYROID_OUT = date(2020, 1, 1)
-WAIVER_YEAR = 2019
-WAIVED_JOINERS = date(2018, 12, 31)
-WAIVED_SHARES = 2
-"""The platform pays the first shares of 2019 for those who joined in 2018; how many is assumed."""
+if TYPE_CHECKING:
+    from model import pool as pools
+
+YEAR = 24
+"""Half-months."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """One plan of the platform. Money in yuan, ages in half-months, days as dates."""
+    """One plan of the platform. Money in the pool's currency, ages in half-months, days as dates."""
 
     name: str
     opens: date
@@ -39,80 +35,127 @@ class Plan:
     """First age at which people may no longer join."""
     ends: int
     """Age at which membership ends: people age out or transfer."""
-    screening: float
-    """Probability that the questionnaire asks about warning signs."""
+    takes: tuple[bool, bool]
+    """Whether people without and with a chronic illness may join."""
+    gate: tuple[str, date] | None
+    """The trait of those who may not join, and until when."""
+    transfer: int
+    """The plan in which members may go on when theirs ends, -1 for none."""
+    transfer_asks: bool
+    """Whether they are asked about warning signs there."""
     filing_share: float
-    case_cap: float
+    screening: Mapping[date, float]
+    """Probability that the questionnaire asks about warning signs, from each date on."""
+    case_cap: Mapping[date, float]
+    """Most that a member pays for one claim, from each date on."""
+    wait: Mapping[date, int]
+    """Waiting period in periods, for those who join from each date on."""
+    exempt: NDArray[np.bool_]
+    """Kinds of illness that are covered while one waits, shape (kinds,)."""
     fee: Mapping[date, float]
     """Share of aid, from each date on."""
     benefits: Mapping[date, NDArray[np.float64]]
-    """Yuan by age in years and kind of illness, shape (106, 5), from each date on."""
+    """Money by age in years and kind of illness, shape (106, kinds), from each date on."""
 
     def fee_at(self, day: date) -> float:
         """The fee in force."""
-        return self.fee[max(start for start in self.fee if start <= day)]
+        return _in_force(self.fee, day)
 
     def benefits_at(self, day: date) -> NDArray[np.float64]:
-        """The benefits in force, shape (106, 5); before the plan opens, those of its first day."""
+        """The benefits in force, shape (106, kinds); before the plan opens, those of its first day."""
         return self.benefits[max((start for start in self.benefits if start <= day), default=self.opens)]
 
+    def screening_at(self, day: date) -> float:
+        """The share of warning signs asked about; before the plan opens, as on its first day."""
+        return _in_force(self.screening, max(day, self.opens))
 
-def _benefits(young: float, old: float, **kinds: float) -> NDArray[np.float64]:
-    """Full benefits by age for every kind, but for the kinds named."""
-    full = np.where(np.arange(AGES) < 40, young, old)
-    result = np.repeat(full[:, np.newaxis], len(KINDS), axis=1)
-    for kind, benefit in kinds.items():
-        result[:, {"other": OTHER, "early": EARLY_CANCER, "thyroid": THYROID, "accident": ACCIDENT}[kind]] = benefit
-    return result
+    def case_cap_at(self, day: date) -> float:
+        """The cap on a member's share of one claim; before the plan opens, as on its first day."""
+        return _in_force(self.case_cap, max(day, self.opens))
 
 
-def plans(scenario: Scenario) -> tuple[Plan, Plan, Plan]:
-    """The general, the seniors' and the chronic plan."""
-    young, old, mild = scenario.benefit_young, scenario.benefit_old, scenario.benefit_mild
-    seniors_opens, chronic_opens = date(2019, 5, 8), date(2020, 5, 13)
-    general = Plan(
-        name=PLAN_NAMES[0],
-        opens=calendar.LAUNCH,
-        youngest=1,
-        oldest=60 * YEAR,
-        ends=60 * YEAR,
-        screening=1.0,
-        filing_share=scenario.filing_share,
-        case_cap=scenario.case_cap,
-        fee={calendar.LAUNCH: scenario.insurance_fee_rate, INSURANCE_ENDS: scenario.fee_rate},
-        benefits={
-            calendar.LAUNCH: _benefits(young, old),
-            THYROID_MILD: _benefits(young, old, thyroid=mild),
-            THYROID_OUT: _benefits(young, old, thyroid=0.0),
-        },
-    )
-    seniors = Plan(
-        name=PLAN_NAMES[1],
-        opens=seniors_opens,
-        youngest=60 * YEAR,
-        oldest=71 * YEAR,
-        ends=LIFELONG,
-        screening=scenario.seniors_screening,
-        filing_share=scenario.seniors_filing_share,
-        case_cap=scenario.cancer_case_cap,
-        fee={seniors_opens: scenario.fee_rate},
-        benefits={seniors_opens: _benefits(old, old, other=0.0, accident=0.0, early=mild, thyroid=mild)},
-    )
-    chronic = Plan(
-        name=PLAN_NAMES[2],
-        opens=chronic_opens,
-        youngest=1,
-        oldest=60 * YEAR,
-        ends=60 * YEAR,
-        # The chronic illness itself is allowed; signs of others are asked about as in the general plan.
-        screening=general.screening,
-        # The ages and benefits are those of the general plan; its own share is not known.
-        filing_share=general.filing_share,
-        case_cap=scenario.cancer_case_cap,
-        fee={chronic_opens: scenario.fee_rate},
-        benefits={chronic_opens: _benefits(young, old, other=0.0, accident=0.0, thyroid=0.0)},
-    )
-    return general, seniors, chronic
+def _in_force[V](dated: Mapping[date, V], day: date) -> V:
+    return dated[max(start for start in dated if start <= day)]
+
+
+def _benefits(pool: Pool, plan: "pools.Plan", scenario: Scenario) -> dict[date, NDArray[np.float64]]:
+    """Benefits by age and kind, from each day on that changes them."""
+    rows = [(row.from_ or plan.opens, row) for row in pool.benefit_rows(plan)]
+    starts = sorted({max(start, plan.opens) for start, _ in rows})
+    ages, made = np.arange(AGES), {}
+    for day in starts:
+        table = np.zeros((AGES, len(pool.kinds)))
+        for start, row in rows:
+            if start <= day:
+                kinds = slice(None) if row.kind == EVERY_KIND else pool.kinds.index(row.kind)
+                table[(row.age_from <= ages) & (ages < row.age_below), kinds] = scenario.number(row.amount)
+        made[day] = table
+    return made
+
+
+def plans(scenario: Scenario) -> tuple[Plan, ...]:
+    """The plans of a scenario, in the order of the pool."""
+    pool = scenario.pool
+    gates = {gate.plan: (gate.trait, gate.until) for gate in pool.rules.gates if scenario.switch(gate.active)}
+    made = []
+    for rules in pool.rules.plans:
+        transfer = rules.transfers[0] if rules.transfers else None
+        made.append(
+            Plan(
+                name=rules.name,
+                opens=rules.opens,
+                youngest=half_months(rules.ages.from_),
+                oldest=half_months(rules.ages.below),
+                ends=LIFELONG if rules.ages.ends is None else half_months(rules.ages.ends),
+                takes=(rules.health != "chronic", rules.health != "well"),
+                gate=gates.get(rules.name),
+                transfer=pool.plan_names.index(transfer.to) if transfer else -1,
+                transfer_asks=transfer is not None and transfer.underwriting,
+                filing_share=scenario.number(rules.filing_share),
+                screening={day: scenario.number(share) for day, share in rules.questionnaire.items()},
+                case_cap={day: scenario.number(cap) for day, cap in rules.case_cap.items()},
+                wait={day: scenario.periods_of(wait) for day, wait in rules.wait.items()},
+                exempt=np.array([kind in rules.exempt_from_wait for kind in pool.kinds]),
+                fee={day: scenario.number(fee) for day, fee in rules.fee.items()},
+                benefits=_benefits(pool, rules, scenario),
+            )
+        )
+    return tuple(made)
+
+
+def waits_of(scenario: Scenario, plans: Sequence[Plan]) -> NDArray[np.int64]:
+    """Waiting period in periods, by plan and period of joining, shape (plans, 256)."""
+    calendar = scenario.calendar
+    waits = np.zeros((len(plans), NEVER + 1), dtype=np.int64)
+    for number, plan in enumerate(plans):
+        for start, wait in sorted(plan.wait.items()):
+            first = 0 if start <= calendar.launch else max(0, calendar.period_of(start))
+            waits[number, first:] = wait
+    return waits
+
+
+@lru_cache(maxsize=64)
+def _plan_for(
+    ages: tuple[tuple[int, int], ...], takes: tuple[tuple[bool, bool], ...], order: tuple[int, ...]
+) -> NDArray[np.int8]:
+    table = np.full((2, (LIFELONG_YEARS + 20) * YEAR), -1, dtype=np.int8)
+    for number in reversed(order):
+        youngest, oldest = ages[number]
+        for chronic in range(2):
+            if takes[number][chronic]:
+                table[chronic, youngest + 1 : oldest + 1] = number
+    table.setflags(write=False)
+    return table
+
+
+def plan_for(plans: Sequence[Plan], is_open: Sequence[bool]) -> NDArray[np.int8]:
+    """The plan that people may join, by chronic illness and age in half-months plus one: the first open one.
+
+    Where none that takes them is open, it is the first that will; -1 where none does.
+    """
+    order = sorted(range(len(plans)), key=lambda number: (not is_open[number], number))
+    ages = tuple((plan.youngest, plan.oldest) for plan in plans)
+    return _plan_for(ages, tuple(plan.takes for plan in plans), tuple(order))
 
 
 def platform_rules(scenario: Scenario, plans: Sequence[Plan], sharing: Mapping[str, SharingRule]) -> PlatformRules:
@@ -121,24 +164,26 @@ def platform_rules(scenario: Scenario, plans: Sequence[Plan], sharing: Mapping[s
     Raises:
         ValueError: if `sharing` names a plan that does not exist.
     """
+    pool, rules = scenario.pool, scenario.pool.rules
     for name in sharing:
-        if name not in PLAN_NAMES:
-            raise ValueError(f"sharing = {{{name!r}: ...}} is not allowed: {', '.join(PLAN_NAMES)}")
-    advertised = (scenario.advertised_price, scenario.seniors_advertised_price, scenario.advertised_price)
-    of_plans = [
-        PlanRules(plan.name, plan.case_cap, price, sharing.get(plan.name, EqualShares()))
-        for plan, price in zip(plans, advertised, strict=True)
-    ]
-    of_plans[0] = replace(
-        of_plans[0],
-        yearly_cap=scenario.yearly_cap,
-        capped_in=WAIVER_YEAR,
-        waived_shares=WAIVED_SHARES,
-        waived_in=WAIVER_YEAR,
-    )
+        if name not in pool.plan_names:
+            raise ValueError(f"sharing = {{{name!r}: ...}} is not allowed: {', '.join(pool.plan_names)}")
+    caps, subsidies = ({entry.plan: entry for entry in entries} for entries in (rules.caps, rules.subsidies))
+    of_plans = []
+    for plan, written in zip(plans, rules.plans, strict=True):
+        values: dict[str, float | int | bool] = {}
+        if cap := caps.get(plan.name):
+            most = scenario.number(cap.per_member)
+            values |= {"yearly_cap": most, "capped_in": cap.year, "carries_excess": cap.excess == "pool"}
+        if subsidy := subsidies.get(plan.name):
+            values |= {"waived_shares": subsidy.first_shares, "waived_in": subsidy.year}
+        price = scenario.number(written.advertised_price)
+        of_plans.append(PlanRules(plan.name, price, sharing.get(plan.name, EqualShares()), **values))  # type: ignore[arg-type]
     return PlatformRules(
         plans=tuple(of_plans),
-        settlements_per_year=calendar.PERIODS_PER_YEAR,
+        settlements_per_year=scenario.calendar.per_year,
+        minor=pool.minor,
+        first_birth_year=scenario.calendar.first_birth_year,
         review_start=scenario.review_start,
         review_growth=scenario.review_growth,
         review_clearing=scenario.review_clearing,
@@ -147,8 +192,21 @@ def platform_rules(scenario: Scenario, plans: Sequence[Plan], sharing: Mapping[s
     )
 
 
+def early_joiners(scenario: Scenario) -> dict[int, int]:
+    """Plan -> the last period of joining of those whose shares may be waived."""
+    rules, calendar = scenario.pool.rules, scenario.calendar
+    return {scenario.pool.plan_names.index(s.plan): calendar.period_of(s.joined_by) for s in rules.subsidies}
+
+
+def doors(scenario: Scenario) -> list[date]:
+    """Days on which a gate falls or a plan opens after the launch: people who wait outside come."""
+    rules = scenario.pool.rules
+    opened = [plan.opens for plan in rules.plans if plan.opens > rules.launch]
+    return [*(gate.until for gate in rules.gates), *opened]
+
+
 def fair_values(plan: Plan, health: Health, day: date) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Expected benefit in yuan per year by sex and age, shape (2, 106) each.
+    """Expected benefit in money per year by sex and age, shape (2, 106) each.
 
     First for a person of average risk, then for the additional risk of a person with warning signs.
     """

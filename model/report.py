@@ -3,6 +3,7 @@
 The model writes it and never reads it back.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -11,18 +12,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agents.population import BIRTH_YEARS, FIRST_BIRTH_YEAR, PLAN_NAMES
-from model import calendar
+from agents.population import BIRTH_YEARS
 from model.claims import GRANTED
 from model.measures import MEASURES, Periods, Settled
+from model.pool import Pool
 from model.scenario import Scenario
 
-PLANS = len(PLAN_NAMES)
 SEXES = ("female", "male")
 
 
 class BornIn(NamedTuple):
-    """Who was in the pool and who was paid, by year of birth from 1900 on."""
+    """Who was in the pool and who was paid, by year of birth."""
+
+    first_year: int
+    """The year of birth that comes first."""
 
     members: NDArray[np.int64]
     """Rows, shape (periods, plans, 120)."""
@@ -33,7 +36,8 @@ class BornIn(NamedTuple):
 class Report:
     """What was measured so far, by plan and period."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
         self._settled: list[Settled] = []
         self._columns: dict[str, NDArray[Any]] = {}
         """Measures of all periods so far, once they were asked for."""
@@ -58,7 +62,7 @@ class Report:
 
     def series(self, name: str, plan: int | None = None) -> NDArray[Any]:
         """A measure by period, shape (periods,), of one plan or summed over plans."""
-        values = self.columns()[name].reshape(self.periods, PLANS)
+        values = self.columns()[name].reshape(self.periods, len(self.pool.plan_names))
         return np.asarray(values.sum(axis=1) if plan is None else values[:, plan])
 
     def columns(self) -> dict[str, NDArray[Any]]:
@@ -73,11 +77,11 @@ class Report:
 
     def index(self) -> dict[str, list[str]]:
         """Period, date and plan of each value in `columns`."""
-        periods = range(self.periods)
+        periods, plans, calendar = range(self.periods), self.pool.plan_names, self.pool.calendar
         return {
-            "period": [calendar.label(period) for period in periods for _ in PLAN_NAMES],
-            "date": [calendar.published(period).isoformat() for period in periods for _ in PLAN_NAMES],
-            "plan": list(PLAN_NAMES) * self.periods,
+            "period": [calendar.label(period) for period in periods for _ in plans],
+            "date": [calendar.published(period).isoformat() for period in periods for _ in plans],
+            "plan": list(plans) * self.periods,
         }
 
     def history(self) -> pd.DataFrame:
@@ -87,16 +91,17 @@ class Report:
     def born_in(self) -> BornIn:
         """Members and recipients by year of birth, as arrays; of a run that has settled at least once."""
         members = np.array([period.in_force.members.sum(axis=1) for period in self._settled])
-        shape = self.periods, PLANS, len(SEXES), BIRTH_YEARS
+        shape = self.periods, len(self.pool.plan_names), len(SEXES), BIRTH_YEARS
         granted = [period.decided.people[:, :, GRANTED].sum(axis=1) for period in self._settled]
-        return BornIn(members, np.array(granted).reshape(shape))
+        return BornIn(self.pool.calendar.first_birth_year, members, np.array(granted).reshape(shape))
 
     def by_birth_year(self) -> pd.DataFrame:
         """Members and recipients by sex and year of birth: a row for each that has any.
 
         Columns: period, date, plan, sex, birth_year, members, recipients.
         """
-        shape = self.periods, PLANS, len(SEXES), BIRTH_YEARS
+        calendar = self.pool.calendar
+        shape = self.periods, len(self.pool.plan_names), len(SEXES), BIRTH_YEARS
         rows = np.array([period.in_force.members for period in self._settled]).reshape(shape)
         recipients = self.born_in().recipients if self.periods else np.empty(shape)
         cells = period, plan, sex, year = np.nonzero((rows > 0) | (recipients > 0))
@@ -104,9 +109,9 @@ class Report:
             {
                 "period": [calendar.label(p) for p in period.tolist()],
                 "date": [calendar.published(p).isoformat() for p in period.tolist()],
-                "plan": np.array(PLAN_NAMES)[plan],
+                "plan": np.array(self.pool.plan_names)[plan],
                 "sex": np.array(SEXES)[sex],
-                "birth_year": FIRST_BIRTH_YEAR + year,
+                "birth_year": calendar.first_birth_year + year,
                 "members": np.rint(rows[cells] * Periods(self._settled).scale).astype(np.int64),
                 "recipients": recipients[cells],
             }
@@ -122,7 +127,7 @@ class _Reported(Protocol):
 
 def _read(model: _Reported, name: str, plan: int | None) -> float:
     if plan is None:
-        return sum(model.report.last(name, each) for each in range(PLANS))
+        return sum(model.report.last(name, each) for each in range(len(model.report.pool.plan_names)))
     return model.report.last(name, plan)
 
 
@@ -130,10 +135,10 @@ def _read_seed(model: _Reported) -> int:
     return int(model.scenario.seed)
 
 
-def _reporters() -> dict[str, tuple[str, int | None]]:
+def reporters(plan_names: Sequence[str]) -> dict[str, tuple[str, int | None]]:
     """Name of a reporter -> its measure and plan: totals over plans, and every measure of every plan."""
     totals: dict[str, tuple[str, int | None]] = {f"total_{name}": (name, None) for name in ("members", "recipients")}
-    return totals | {f"{owner}_{name}": (name, plan) for plan, owner in enumerate(PLAN_NAMES) for name in MEASURES}
+    return totals | {f"{owner}_{name}": (name, plan) for plan, owner in enumerate(plan_names) for name in MEASURES}
 
 
 class Collector(mesa.DataCollector):  # type: ignore[misc]
@@ -142,10 +147,9 @@ class Collector(mesa.DataCollector):  # type: ignore[misc]
     A hundred reporters that copy one number each would take longer than the period.
     """
 
-    REPORTERS = _reporters()
-
     def __init__(self, model: _Reported) -> None:
-        readers = {name: partial(_read, name=measure, plan=plan) for name, (measure, plan) in self.REPORTERS.items()}
+        self._reporters = reporters(model.report.pool.plan_names)
+        readers = {name: partial(_read, name=measure, plan=plan) for name, (measure, plan) in self._reporters.items()}
         self._model = model
         self._collected: list[int] = []
         """Periods that the report held at each collection."""
@@ -163,7 +167,7 @@ class Collector(mesa.DataCollector):  # type: ignore[misc]
         if len(self._values.get("seed", ())) != len(self._collected):
             report = self._model.report
             self._values = {"seed": [_read_seed(self._model)] * len(self._collected)}
-            for name, (measure, plan) in self.REPORTERS.items():
+            for name, (measure, plan) in self._reporters.items():
                 values = np.concatenate([[0], report.series(measure, plan)])
                 self._values[name] = values[self._collected].tolist()
         return self._values

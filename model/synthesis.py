@@ -34,12 +34,13 @@ from agents.population import (
     empty_columns,
     from_log,
 )
-from model import calendar
-from model.health import AGES, SIXTY, Chain, Health, chain_of, fate_of, health_of, starts_with_signs, table
+from model.calendar import MONTHS
+from model.health import Chain, Health, chain_of, fate_of, first_boundary, health_of, period_of_age, starts_with_signs
+from model.pool import AGES, MOST_PERIODS, Pool
 from model.scenario import Scenario
 
-MOST_EVENTS = 500
-"""More than one person can meet: at most one a period, one birthday and one death."""
+MOST_EVENTS = MOST_PERIODS + 60
+"""More than one person can meet: at most one a period, a few age boundaries and one death."""
 BATCH = 512
 """People who are made together: what they are drawn from fits into the first cache."""
 LEVELS = 65_536
@@ -47,13 +48,10 @@ LEVELS = 65_536
 _QUANTILE = (np.arange(LEVELS) + 0.5) / LEVELS
 NORMAL = ndtri(_QUANTILE)
 """The standard normal distribution at each of them."""
-CENSUS_MONTH = 12 * (2020 - 1900) + 10
-"""November 2020."""
-LAUNCH_MONTH = calendar.half_month(0) // 2
 OLDEST_MONTHS = 12 * 100
 
-ADULT, OLDEST_JOINER = 18, 71
-"""Ages in years: children are enrolled by a parent; nobody of this age or older can ever join a plan."""
+ADULT = 18
+"""Years: children are enrolled by a parent."""
 PARENTS_AGE = 30
 """Years between a parent and a child: assumed."""
 TYPICAL_AGE = 30
@@ -81,23 +79,32 @@ def uptake_of(scenario: Scenario) -> Uptake:
     )
 
 
-def relative_uptake(uptake: Uptake, years: NDArray[np.float64]) -> NDArray[np.float64]:
+def relative_uptake(uptake: Uptake, years: NDArray[np.float64], oldest: float) -> NDArray[np.float64]:
     """Chance to be a potential member, relative to people around thirty, at these ages; same shape.
 
     Children: a constant. Then a line up to 1, a plateau, and a fall by half every so many years to what remains.
+    Nobody is of the age `oldest` or older, in years: they can never join a plan.
     """
     rising = np.interp(years, [ADULT - 2, uptake.full_from], [uptake.children, 1.0])
     after = np.maximum(0.0, years - uptake.full_until)
     falling = uptake.old + (1 - uptake.old) * 0.5 ** (after / uptake.halving)
-    return np.where(years < OLDEST_JOINER, np.minimum(rising, falling), 0.0)
+    return np.where(years < oldest, np.minimum(rising, falling), 0.0)
 
 
-def age_weights(uptake: Uptake) -> NDArray[np.float64]:
+def age_weights(pool: Pool, uptake: Uptake) -> NDArray[np.float64]:
     """Weight of each sex and age in months at the launch, shape (2, 1200), sum 1."""
     months = np.arange(OLDEST_MONTHS)
-    years = (months + CENSUS_MONTH - LAUNCH_MONTH) // 12
-    census = table("population_2020.csv", "population")[:, np.minimum(years, AGES - 1)]
-    weights = census * relative_uptake(uptake, months / 12)
+    tables, calendar = pool.rules.tables, pool.calendar
+    census_month = MONTHS * (tables.census.year - calendar.first_birth_year) + tables.census.month - 1
+    years = (months + census_month - calendar.launch_month) // 12
+    census = pool.column(tables.population)[:, np.clip(years, 0, AGES - 1)]
+    oldest = max(plan.ages.below for plan in pool.rules.plans)
+    if tables.uptake is None:
+        chance: NDArray[np.float64] = relative_uptake(uptake, months / 12, oldest)
+    else:
+        by_age = pool.column(tables.uptake)[:, np.minimum(months // 12, AGES - 1)]
+        chance = np.where(months / 12 < oldest, by_age, 0.0)
+    weights = census * chance
     return np.asarray(weights / weights.sum())
 
 
@@ -148,7 +155,7 @@ def adoption_by_age(slope: float) -> NDArray[np.int16]:
 
 
 def chronic_prevalence(at_forty: float) -> NDArray[np.float64]:
-    """Share with a chronic illness that the general questionnaire bars, by age in years, shape (106,).
+    """Share with a chronic illness of which questionnaires ask, by age in years, shape (106,).
 
     Doubles every eleven years of age, to half of people at most: assumed, the slope is that of critical illness.
     """
@@ -195,6 +202,8 @@ class Recipe(NamedTuple):
     """What people are made from, in the form that compiled code takes."""
 
     seed: int
+    launch_month: int
+    """As a month of birth."""
     keep: NDArray[np.float64]
     other: NDArray[np.int64]
     """Alias table over sex and age in months."""
@@ -215,16 +224,17 @@ class Recipe(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def _who(uptake: Uptake) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _who(pool: Pool, uptake: Uptake) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The alias table over sex and age in months."""
-    return alias_table(age_weights(uptake).ravel())
+    return alias_table(age_weights(pool, uptake).ravel())
 
 
 def recipe(scenario: Scenario) -> Recipe:
     """The recipe of a scenario."""
-    keep, other = _who(uptake_of(scenario))
+    keep, other = _who(scenario.pool, uptake_of(scenario))
     return Recipe(
         scenario.seed,
+        scenario.calendar.launch_month,
         keep,
         other,
         chronic_prevalence(scenario.chronic_prevalence_40),
@@ -286,7 +296,7 @@ def _make_body(columns: Columns, row: int, recipe: Recipe, word: np.uint64, u: f
     # Choices by value and not by jump: half of the jumps would be foreseen wrongly.
     cell = np.uint64(recipe.other[cell]) if u >= recipe.keep[cell] else cell
     sex, months = cell // np.uint64(OLDEST_MONTHS), cell % np.uint64(OLDEST_MONTHS)
-    columns.birth_month[row] = LAUNCH_MONTH - np.int64(months)
+    columns.birth_month[row] = recipe.launch_month - np.int64(months)
     chronic = CHRONICALLY_ILL if _quantile(word, 0) < recipe.chronic[months // np.uint64(12)] * LEVELS else 0
     low_credit = LOW_CREDIT if _quantile(word, 1) < recipe.low_credit * LEVELS else 0
     columns.body[row] = np.int64(sex) | chronic | low_credit
@@ -300,7 +310,7 @@ def _give_traits(columns: Columns, row: int, recipe: Recipe, word: np.uint64) ->
     shared = recipe.premium_risk_correlation
     z = shared * recipe.normal[quantile] + np.sqrt(1.0 - shared * shared) * recipe.normal[_quantile(word, 1)]
     columns.premium[row] = _log_level(recipe.premium_median + recipe.premium_sd * z)
-    months = np.uint64(LAUNCH_MONTH - np.int64(columns.birth_month[row]))
+    months = np.uint64(recipe.launch_month - np.int64(columns.birth_month[row]))
     adoption = np.int64(recipe.adoption[_quantile(word, 2)]) + recipe.adoption_by_age[months]
     columns.adoption[row] = max(NO_RATE + 1, min(-NO_RATE - 1, adoption))
     columns.attention[row] = recipe.attention[_quantile(word, 3)]
@@ -360,10 +370,12 @@ def _foretell(columns: Columns, first: int, last: int, chain: Chain, counts: np.
 
 @compiled_inline
 def _is_uneventful(columns: Columns, row: int, chain: Chain) -> bool:
-    """Whether nothing happens to a person: no signs, illness or death, and no sixtieth birthday."""
+    """Whether nothing happens to a person: no signs, illness or death, and no age boundary."""
     nothing = columns.signs[row] == NEVER and columns.illness[row] == NEVER and columns.death[row] == NEVER
-    sixty = SIXTY - (chain.half_month - 2 * columns.birth_month[row])
-    return nothing and not 0 < sixty < chain.periods
+    age = chain.half_month - 2 * columns.birth_month[row]
+    boundary = first_boundary(chain, age)
+    grows = boundary < chain.boundaries.size and period_of_age(chain, age, boundary) < chain.periods
+    return nothing and not grows
 
 
 @compiled_with_arrays
@@ -395,7 +407,7 @@ def foretell(columns: Columns, chain: Chain) -> Fate:
 def synthesize(scenario: Scenario, health: Health | None = None) -> Population:
     """The potential members of a scenario and their fate, by its own health tables or by others."""
     columns = empty_columns(scenario.rows)
-    chain = chain_of(health or health_of(scenario), scenario.seed, scenario.periods, calendar.half_month(0))
+    chain = chain_of(health or health_of(scenario), scenario)
     made_of = recipe(scenario)
     over_blocks(scenario.rows, lambda first, last, _: _make(columns, first, last, made_of, chain, _empty_draws()))
     return Population(columns, foretell(columns, chain), scenario.scale)

@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from model import calendar
-from model.events import Event
+from model.pool import Event
 from model.scenario import Scenario
 
 
@@ -43,7 +42,7 @@ def after_news(
     lost = criticism
     lost += scenario.scandal_impact * sum(event.kind == "scandal" for event in events)
     lost += scenario.rival_closure_impact * sum(event.kind == "rival" for event in events)
-    talk = math.exp(-calendar.days_in(period) / (7 * scenario.news_weeks))
+    talk = math.exp(-scenario.calendar.days_in(period) / (7 * scenario.news_weeks))
     bad_news = mood.bad_news * talk + lost
     lost += scenario.refusal_impact * refused_share
     trust = mood.trust + (scenario.trust_recovery * (1 - mood.trust) - mood.trust * min(lost, 1.0))

@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
-from model.claims import GRANTED, LONGEST_LAG, REFUSED, Claims, Sampled, Terms, _pick, lag_distribution
+from model.claims import GRANTED, REFUSED, Claims, Sampled, Terms, _pick, lag_distribution
 
 AMOUNTS = np.array([50_000.0, 100_000.0, 300_000.0])
+LONGEST_LAG = 12
 PLANS = 3
 
 
 def table(scale=1.0, expected=False):
-    at_once = lag_distribution(0.0)
+    at_once = lag_distribution(0.0, LONGEST_LAG)
     terms = Terms(
         seed=1,
-        wait=0,
+        waits=np.zeros((PLANS, 256), dtype=np.int64),
         scale=scale,
         filing_share=np.ones(PLANS),
         lags=at_once,
@@ -37,7 +38,7 @@ def decided(claims, capacity, filed_by):
 
 def test_the_lag_is_a_distribution_with_the_mean_asked_for():
     for months in (0.0, 1.0, 2.0, 3.0):
-        lags = lag_distribution(months)
+        lags = lag_distribution(months, LONGEST_LAG)
         assert lags.size == LONGEST_LAG + 1
         assert lags.sum() == pytest.approx(1)
         assert lags.min() >= 0

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.image import imread
+from xiang_hu_bao import RECORD
 
-from experiments import cli, targets
+from experiments import cli
 from experiments.console import people_periods
 from model.measures import MEASURES
 from model.scenario import Scenario, load
@@ -70,7 +71,7 @@ def test_reproduce_prints_the_record_and_writes_its_files(tmp_path):
 
 
 def test_a_scenario_is_held_against_a_record_of_its_own(typed):
-    contested = targets.RECORD.with_name("targets_contested.csv")
+    contested = RECORD.with_name("targets_contested.csv")
     code, out, _ = typed("reproduce", *SMALL, "--scenario", "guancha", "--targets", str(contested), "--out", "here")
     assert code == 0
     compared = pd.read_csv("here/targets.csv")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from xiang_hu_bao import RECORD
 
 from experiments import cli, targets
 from experiments.calibration import ensemble, priors
@@ -146,7 +147,7 @@ GOOD = {
     "scenario": SCENARIO,
     "study": STUDY,
     "priors": "\n".join(priors.PRIORS.read_text(encoding="utf-8").splitlines()[:40]),
-    "targets": "\n".join(targets.RECORD.read_text(encoding="utf-8").splitlines()[:12]),
+    "targets": "\n".join(RECORD.read_text(encoding="utf-8").splitlines()[:12]),
     "set": "habit,salience\n0.1,0.2\n0.3,0.4\n",
     "option": "habit=0.5",
     "seed": "12",

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from xiang_hu_bao import KINDS, POOL, calendar
 
 from agents.population import DIE, FALL_ILL, FRAILTY_UNIT, MALE, NEVER, SIGNS, SIGNS_APPEAR, SIGNS_PASS
-from model import calendar
-from model.health import KINDS, SEXES, chain_of, health_of, table
+from model.health import chain_of, health_of
+from model.pool import SEXES
 from model.scenario import Scenario
-from model.synthesis import LAUNCH_MONTH, _log_level, foretell, synthesize
+from model.synthesis import _log_level, foretell, synthesize
 
 FLAT = Scenario(scale=440, frailty_sd=0.0, mortality_multiplier=0.0, incidence_multiplier=3.0)
 """Some 450,000 people of average frailty."""
@@ -23,14 +24,14 @@ def people():
     [("M", 30, 0.812), ("M", 39, 2.081), ("M", 59, 13.713), ("F", 30, 0.882), ("F", 40, 2.758), ("F", 60, 10.086)],
 )
 def test_the_loader_reads_the_published_incidence(sex, age, per_thousand):
-    rates = table("ci_incidence.csv", "incidence_per_person_year", table="CI4_2020_28dis")
+    rates = POOL.column(POOL.rules.tables.incidence)
     assert rates[SEXES.index(sex), age] == pytest.approx(per_thousand / 1000)
 
 
 def test_the_mean_expected_benefit_of_the_census_is_the_published_derivation():
     # 360.8 yuan per member-year at 0-59, 300,000 to 39 and 100,000 from 40 on: model/data/literature.md.
-    rates = table("ci_incidence.csv", "incidence_per_person_year", table="CI4_2020_28dis")[:, :60]
-    census = table("population_2020.csv", "population")[:, :60]
+    rates = POOL.column(POOL.rules.tables.incidence)[:, :60]
+    census = POOL.column(POOL.rules.tables.population)[:, :60]
     benefit = np.where(np.arange(60) < 40, 300_000, 100_000)
     assert (rates * census * benefit).sum() / census.sum() == pytest.approx(360.8, abs=0.5)
 
@@ -72,7 +73,7 @@ def expected_ill(columns, scenario, periods):
 
 def test_as_many_fall_ill_as_the_table_says(people):
     # Whatever share passes through signs, incidence in the long run is the table's: five standard errors (6e-7).
-    chance = expected_ill(people.columns, FLAT, calendar.PERIODS)
+    chance = expected_ill(people.columns, FLAT, calendar.periods)
     got = (people.columns.illness != NEVER).sum()
     error = np.sqrt((chance * (1 - chance)).sum())
     # Illness that signs announced comes a little early or late where incidence does not grow evenly: 1 %.
@@ -166,7 +167,7 @@ def test_a_stored_logarithm_stays_within_what_can_be_stored():
 def test_the_columns_of_fate_are_the_periods_of_its_events(column, event):
     people = synthesize(Scenario(scale=20_000, mortality_multiplier=10.0, incidence_multiplier=10.0, signs_months=4.0))
     fate = people.fate
-    when = np.repeat(np.arange(calendar.PERIODS), np.diff(fate.start))
+    when = np.repeat(np.arange(calendar.periods), np.diff(fate.start))
     first = np.full(len(people), NEVER)
     those = fate.event == event
     np.minimum.at(first, fate.row[those], when[those])
@@ -180,7 +181,7 @@ def test_fate_is_sorted_by_period_and_row(people):
     fate = people.fate
     assert fate.start[0] == 0
     assert fate.start[-1] == fate.row.size
-    for period in range(calendar.PERIODS):
+    for period in range(calendar.periods):
         rows = fate.row[fate.start[period] : fate.start[period + 1]].astype(int)
         assert (np.diff(rows) >= 0).all()
 
@@ -200,16 +201,16 @@ def test_fate_does_not_depend_on_the_number_of_threads(people):
 
 def test_the_young_turn_sixty_once_and_in_time(people):
     columns, fate = people.columns, people.fate
-    period = np.repeat(np.arange(calendar.PERIODS), np.diff(fate.start))
+    period = np.repeat(np.arange(calendar.periods), np.diff(fate.start))
     turned = fate.event == 5
     rows = fate.row[turned]
     assert np.unique(rows).size == rows.size
     ages = calendar.half_month(0) + period[turned] - 2 * columns.birth_month[rows].astype(int)
     assert (ages == 60 * 24).all()
-    assert (LAUNCH_MONTH - columns.birth_month[rows] < 60 * 12).all()
+    assert (calendar.launch_month - columns.birth_month[rows] < 60 * 12).all()
 
 
 def test_fate_can_be_foretold_again_for_the_same_people(people):
-    chain = chain_of(health_of(FLAT), FLAT.seed, FLAT.periods, calendar.half_month(0))
+    chain = chain_of(health_of(FLAT), FLAT)
     again = foretell(people.columns, chain)
     np.testing.assert_array_equal(again.row, people.fate.row)

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from xiang_hu_bao import CHRONIC, GENERAL, PLAN_NAMES, calendar
 
 from agents.cohorts import COVERED, NONMEMBERS, empty_cohorts
 from agents.crowd.driver import count_everybody
-from agents.population import CHRONIC, GENERAL, PLACE_MASK, PLAN_NAMES
-from model import calendar
+from agents.population import PLACE_MASK
 from model.model import MutualAidModel
 from model.scenario import Scenario
 
@@ -68,8 +68,8 @@ def test_transfers_come_from_those_who_aged_out(small_history):
 
 
 def test_the_rolls_are_what_the_columns_say(small_model):
-    fresh = empty_cohorts(small_model.scenario.wait_periods)
-    count_everybody(small_model.population, small_model.period - 1, small_model.scenario.wait_periods, fresh)
+    fresh = empty_cohorts(small_model.waits)
+    count_everybody(small_model.population, small_model.period - 1, small_model.waits, fresh)
     np.testing.assert_array_equal(fresh[[NONMEMBERS]], small_model.cohorts[[NONMEMBERS]])
     np.testing.assert_array_equal(fresh[COVERED:].sum(axis=0), small_model.cohorts[COVERED:].sum(axis=0))
     np.testing.assert_array_equal(fresh, small_model.cohorts)

@@ -10,9 +10,9 @@ from datetime import date
 
 import numpy as np
 import pytest
+from xiang_hu_bao import calendar
 
 from agents import luck
-from model import calendar
 from model.measures import MEASURES
 from model.model import MutualAidModel
 from model.scenario import Scenario

@@ -10,10 +10,10 @@ import mesa
 import numpy as np
 import pandas as pd
 import pytest
+from xiang_hu_bao import PLAN_NAMES
 
 from agents.insurer import Insurer
 from agents.platform import Platform
-from agents.population import PLAN_NAMES
 from agents.regulator import Regulator
 from model import measures
 from model.model import MutualAidModel

@@ -2,9 +2,9 @@
 
 import mesa
 import pytest
+from xiang_hu_bao import PLACES
 
 from agents.member import Member
-from agents.population import PLACES
 from model.model import MutualAidModel
 from model.scenario import Scenario
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from xiang_hu_bao import PLAN_NAMES
 
-from agents.population import PLAN_NAMES
 from experiments.calibration import priors
 from model.measures import MEASURES
 from model.model import MutualAidModel

@@ -3,9 +3,8 @@
 from datetime import date
 
 import numpy as np
+from xiang_hu_bao import ACCIDENT, EARLY_CANCER, EVENTS, OTHER, THYROID
 
-from model.events import EVENTS
-from model.health import ACCIDENT, EARLY_CANCER, OTHER, THYROID
 from model.plans import plans
 from model.scenario import Scenario
 

@@ -6,8 +6,8 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from xiang_hu_bao import PLACES
 
-from agents.population import PLACES
 from model.model import MutualAidModel
 from model.report import Report
 from model.scenario import Scenario, ScenarioError

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from xiang_hu_bao import PLAN_NAMES
 
-from agents.population import PLAN_NAMES
 from model.model import MutualAidModel
 from model.phases import phase, phases_of
 from model.scenario import Scenario

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from xiang_hu_bao import calendar
 
 from experiments import figures
 from experiments.output import OutputError, OutputFolder
-from model import calendar
 from model.events import events_of
 from model.scenario import Scenario, load
 

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from xiang_hu_bao import GENERAL
 
 from agents import rules
 from agents.compute.logarithm import ln
-from agents.population import AWARE, BARRED, GENERAL, LOG_UNIT, from_log
+from agents.population import AWARE, BARRED, LOG_UNIT, from_log
 
 
 def test_perceived_value_mixes_own_risk_with_the_average():

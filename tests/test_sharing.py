@@ -13,8 +13,8 @@ BANDS = AgeBands((30, 40, 50))
 
 
 def platform(sharing, **promises):
-    plan = PlanRules("general", case_cap=1e9, advertised_price=100.0, sharing=sharing, **promises)
-    rules = PlatformRules((plan,), 24, 10.0, 1.0, 1.0, price_memory=0.5, habituation=0.1)
+    plan = PlanRules("general", advertised_price=100.0, sharing=sharing, **promises)
+    rules = PlatformRules((plan,), 24, 100, 1900, 10.0, 1.0, 1.0, price_memory=0.5, habituation=0.1)
     made = Platform(mesa.Model(), rules)
     made.begin_settlement(2020)
     return made
@@ -40,12 +40,13 @@ def settle(made, members, claims, **rest):
         approved=[float(claims.sum())],
         approved_by_cell=claims[np.newaxis],
         fee_rate=0.0,
+        case_cap=1e9,
         **rest,
     )
 
 
 def test_the_band_is_the_age_attained_in_the_year_of_the_settlement():
-    groups = BANDS.groups(2020)
+    groups = BANDS.groups(2020 - 1900)
     of = {born: groups[0, born - 1900] for born in (2019, 1991, 1990, 1981, 1980, 1971, 1970, 1950)}
     assert of == {2019: 0, 1991: 0, 1990: 1, 1981: 1, 1980: 2, 1971: 2, 1970: 3, 1950: 3}
     assert (groups[0] == groups[1]).all()

@@ -6,6 +6,7 @@ import re
 import pandas as pd
 import pytest
 from rich.console import Console
+from xiang_hu_bao import HEADLINES
 
 from experiments import targets
 from experiments.console import PlainTable
@@ -34,7 +35,7 @@ def test_the_headline_table_can_be_read_at_any_width(small_history, width):
         assert set(band.replace("..", "").split()) <= words, band
     # The six headline rows can be told apart: their names are whole from 80 columns on.
     if width >= 80:
-        assert set(targets.HEADLINES) <= words
+        assert set(HEADLINES) <= words
         first = out.split("general_share_2020")[0]
         assert "inside?" in first  # on the same table
 
@@ -63,7 +64,7 @@ def test_text_of_users_is_no_markup():
 
 
 def test_a_year_is_a_line_a_plan(small_history):
-    table = year_table(small_history)
+    table = year_table(small_history, "yuan")
     assert len(table) == 5 * 3
     general = table[(table["year"] == "2020") & (table["plan"] == "general")].iloc[0]
     rows = small_history[(small_history["plan"] == "general") & small_history["date"].str.startswith("2020")]

@@ -7,12 +7,11 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from xiang_hu_bao import HEADLINES, PLAN_NAMES, RECORD, calendar
 
-from agents.population import PLAN_NAMES
 from experiments import targets
 from experiments.simulated import MEASURED, Simulated
 from experiments.targets import Target, TargetError
-from model import calendar
 from model.model import MutualAidModel
 from model.report import BornIn
 from model.scenario import Scenario
@@ -22,7 +21,7 @@ from model.scenario import Scenario
 def history() -> pd.DataFrame:
     """Share = number of the period, members = a million times that, in the general plan; nothing in the others."""
     rows = []
-    for period in range(calendar.PERIODS):
+    for period in range(calendar.periods):
         for plan in PLAN_NAMES:
             here = plan == "general"
             rows.append(
@@ -54,7 +53,7 @@ def test_every_row_of_the_record_is_read(history):
     read = targets.compare(Simulated.of(history), rows).set_index("id")["simulated"]
     born = [row.id for row in rows if "born" in row.measure or "male" in row.measure]
     assert set(read.index[read.isna()]) == {"seniors_settlement_first", *born}  # nobody in the seniors' plan here
-    assert [row.id for row in rows[:6]] == list(targets.HEADLINES)
+    assert [row.id for row in rows[:6]] == list(HEADLINES)
 
 
 def test_each_measure_by_hand(history):
@@ -96,12 +95,12 @@ def test_what_the_platform_pays_from_a_day_on_by_hand(history):
 
 
 def test_years_of_birth_by_hand(history):
-    members = np.zeros((calendar.PERIODS, 3, 120), dtype=np.int64)
+    members = np.zeros((calendar.periods, 3, 120), dtype=np.int64)
     members[:, 0, 80:90], members[:, 0, 90], members[:, 1, 50] = 2, 30, 50
     members[0] = 1
-    recipients = np.zeros((calendar.PERIODS, 3, 2, 120))
+    recipients = np.zeros((calendar.periods, 3, 2, 120))
     recipients[:, 0, 1, 80], recipients[:, 0, 0, 70], recipients[:, 1, 0, 50] = 3.0, 1.0, 4.0
-    born = BornIn(members, recipients)
+    born = BornIn(1900, members, recipients)
     assert read(history, "member_share_born", "2018-12:1980..1989", born=born) == 20 / 50
     assert read(history, "member_share_born", "2018-12:1990..1990", born=born) == 30 / 50
     assert read(history, "member_share_born", "2018-12:1980..1989", "all", born) == 20 / 100
@@ -128,9 +127,9 @@ def test_members_between_two_publications_lie_on_a_monotone_curve_through_them(h
     assert 1_000_000 < read(history, "members", "2018-11-14") < 2_000_000
     assert read(history, "members", "2018-10-18") == 0
     assert read(history, "members", "2022-03-01") == 78_000_000
-    days = pd.to_datetime(history["date"]) - pd.Timestamp(calendar.LAUNCH)
+    days = pd.to_datetime(history["date"]) - pd.Timestamp(calendar.launch)
     history["members"] = 1_000 * days.dt.days
-    assert read(history, "members", "2018-11-14") == pytest.approx(1_000 * (date(2018, 11, 14) - calendar.LAUNCH).days)
+    assert read(history, "members", "2018-11-14") == pytest.approx(1_000 * (date(2018, 11, 14) - calendar.launch).days)
     history["members"] = 10_000_000
     assert 6_000_000 < read(history, "members", "2018-10-19") < read(history, "members", "2018-10-20") < 10_000_000
     assert read(history, "members", "2018-10-24") == 10_000_000
@@ -155,7 +154,7 @@ def test_a_figure_on_the_edge_of_its_band_is_inside():
     ],
 )
 def test_rows_that_are_refused(tmp_path, column, value, words):
-    rows = pd.read_csv(targets.RECORD, dtype=str, keep_default_na=False)[:3]
+    rows = pd.read_csv(RECORD, dtype=str, keep_default_na=False)[:3]
     rows.loc[1, column] = value
     file = tmp_path / "targets.csv"
     rows.to_csv(file, index=False)
@@ -167,11 +166,11 @@ def test_rows_that_are_refused(tmp_path, column, value, words):
 
 def test_a_missing_column_is_refused(tmp_path):
     file = tmp_path / "targets.csv"
-    pd.read_csv(targets.RECORD).drop(columns="low").to_csv(file, index=False)
+    pd.read_csv(RECORD).drop(columns="low").to_csv(file, index=False)
     with pytest.raises(TargetError, match="column 'low' is missing"):
         targets.load(file)
 
 
 def test_the_contested_history_can_be_read_where_the_model_speaks_to_it():
-    rows = pd.read_csv(targets.RECORD.with_name("targets_contested.csv"), dtype=str)
+    rows = pd.read_csv(RECORD.with_name("targets_contested.csv"), dtype=str)
     assert set(rows["measure"]) <= set(MEASURED)

@@ -22,9 +22,9 @@ class Batch(NamedTuple):
     plan: NDArray[np.int64]
     """The plan they weigh, -1 for none."""
     worth: NDArray[np.float64]
-    """The most they would pay for it, yuan per year."""
+    """The most they would pay for it, money per year."""
     price: NDArray[np.float64]
-    """What a year of it costs, yuan, effort included."""
+    """What a year of it costs, effort included."""
     u: NDArray[np.float64]
     accepts: NDArray[np.bool_]
     patience: NDArray[np.float64]

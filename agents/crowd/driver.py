@@ -24,7 +24,7 @@ from agents.population import (
     CONCEALED,
     DIE,
     FALL_ILL,
-    GENERAL,
+    FIRST_PLAN,
     PLACE_MASK,
     SIGNS_APPEAR,
     SIGNS_PASS,
@@ -139,17 +139,17 @@ def _apply_health_events(
             status, falls_ill = columns.status[row], event == FALL_ILL
             if decisions.end_membership(columns, row, falls_ill, context, cohorts, counts) and falls_ill:
                 ill.row[cases] = row
-                ill.plan[cases] = (status & PLACE_MASK) - GENERAL
+                ill.plan[cases] = (status & PLACE_MASK) - FIRST_PLAN
                 ill.joined[cases] = columns.joined[row]
                 ill.concealed[cases] = (status & CONCEALED) != 0
                 cases += 1
-        elif decisions.ages_out(columns, row):
-            to, accepted = decisions.transfer_plan(context), False
+        elif decisions.ages_out(columns, row, context):
+            to, accepted = decisions.transfer_plan(columns, row, context), False
             if to >= 0:
                 worth, price = decisions.offer_to_transfer(columns, row, to, context, behaviour, influence)
                 accepted = decisions.accepts_transfer(row, worth, price, context, behaviour)
             patience = decisions.next_patience(row, context)
-            decisions.transfer_or_age_out(columns, row, to, accepted, patience, context, cohorts, counts)
+            decisions.transfer_or_age_out(columns, row, to, accepted, patience, context, behaviour, cohorts, counts)
     return cases
 
 
@@ -166,7 +166,7 @@ def _fill_batches(
         # Branch-free partition: write to both batches and advance only one counter, because the branch cannot be
         # predicted. All records are read here, so they come from memory side by side.
         members.row[inside] = row
-        members.plan[inside] = place - GENERAL
+        members.plan[inside] = place - FIRST_PLAN
         outside.row[others] = row
         outside.plan[others] = decisions.eligible_plan(age, columns.body[row], context)
         member = 1 if is_member(place) else 0
@@ -210,12 +210,12 @@ def _decide(public: Public, first: int, last: int, cohorts: np.ndarray, counts: 
         rows, ahead, due = ahead, rows, next_due
 
 
-def count_everybody(population: Population, period: int, wait: int, cohorts: np.ndarray) -> None:
+def count_everybody(population: Population, period: int, waits: np.ndarray, cohorts: np.ndarray) -> None:
     """Count people where they stand, at the launch."""
     others = np.zeros((number_of_threads(len(population)) - 1, *cohorts.shape), dtype=np.int64)
 
     def enter(first: int, last: int, thread: int) -> None:
-        count_rows(population.columns, first, last, period, wait, others[thread - 1] if thread else cohorts)
+        count_rows(population.columns, first, last, period, waits, others[thread - 1] if thread else cohorts)
 
     over_blocks(len(population), enter, len(others) + 1)
     for layer in others:
@@ -241,7 +241,7 @@ class Crowd:
         """People hear and join, notice and leave; returns what is counted, shape (plans, 11)."""
         public = Public(self.population.columns, context, behaviour, influence)
         layers = self._layers if len(self._layers) else self.cohorts[np.newaxis]
-        counts = [empty_counts() for _ in layers]
+        counts = [empty_counts(context.ends.size) for _ in layers]
 
         def decide(first: int, last: int, thread: int) -> None:
             _decide(public, first, last, layers[thread], counts[thread], self._rooms[thread])

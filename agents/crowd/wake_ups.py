@@ -15,6 +15,8 @@ from agents.population import PLACE_MASK, Columns
 
 CHUNK = 256
 """Rows compared between two requests for memory."""
+FEW = 8
+"""Places of a pool of three plans."""
 AHEAD = 1_024
 """Rows ahead of the comparison for which memory is asked: the machine's own guess stops at each page of 4 KiB."""
 STATUS_LINE, CLOCK_LINE = 64, 16
@@ -40,9 +42,14 @@ def empty_marks() -> Marks:
     return Marks(words.view(np.uint8), words, np.empty(words.size + 1, dtype=np.int64))
 
 
+def room_for(places: int) -> int:
+    """How many readings a pass takes for so many places: 8 or 16. More of them cost all who have fewer plans."""
+    return FEW if places <= FEW else 2 * FEW
+
+
 @compiled
 def _mark_due(status: np.ndarray, clock: np.ndarray, readings: np.ndarray, due: np.ndarray) -> None:
-    """Mark those whose own reading the public clock of their place has passed; shape (rows,) each."""
+    """Mark those whose own reading the public clock of their place has passed; shape (rows,) each, 8 readings."""
     # Eight scalars and selects instead of a table: the compiler makes vector instructions of it.
     at_0, at_1, at_2, at_3 = readings[0], readings[1], readings[2], readings[3]
     at_4, at_5, at_6, at_7 = readings[4], readings[5], readings[6], readings[7]
@@ -60,6 +67,14 @@ def _mark_due(status: np.ndarray, clock: np.ndarray, readings: np.ndarray, due: 
 
 
 @compiled
+def _mark_due_of_many(status: np.ndarray, clock: np.ndarray, readings: np.ndarray, due: np.ndarray) -> None:
+    """The same for pools of more than three plans, with 16 readings."""
+    for row in range(status.size):
+        place = status[row] & np.uint8(PLACE_MASK)
+        due[row] = np.uint8(1) if clock[row] <= readings[place] else np.uint8(0)
+
+
+@compiled
 def find_due(columns: Columns, first: int, last: int, readings: np.ndarray, marks: Marks, rows: np.ndarray) -> int:
     """List those of a stretch whose time has come in `rows`, in order; returns how many they are."""
     marks.due[last - first :] = 0
@@ -69,7 +84,11 @@ def find_due(columns: Columns, first: int, last: int, readings: np.ndarray, mark
             prefetch(columns.status, row + AHEAD)
         for row in range(start, end, CLOCK_LINE):
             prefetch(columns.clock, row + AHEAD)
-        _mark_due(columns.status[start:end], columns.clock[start:end], readings, marks.due[start - first :])
+        status, clock, due_here = columns.status[start:end], columns.clock[start:end], marks.due[start - first :]
+        if readings.size == FEW:
+            _mark_due(status, clock, readings, due_here)
+        else:
+            _mark_due_of_many(status, clock, readings, due_here)
     # Which words have a mark cannot be foreseen, so no jump depends on it.
     number = 0
     for word in range(marks.words.size):

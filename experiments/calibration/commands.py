@@ -118,7 +118,7 @@ def calibrate(
 
     base = _base(scenario)
     chosen = priors.load(priors_file or priors.PRIORS).only(parameter).without(base.differences())
-    record = targets_file or targets.RECORD
+    record = targets_file
     wanted = targets.only([t for t in targets.load(record) if t.role == "fit"], list(dict.fromkeys(row or [])))
     if not wanted:
         raise targets.TargetError(f"targets = '{record}' has no row to fit; allowed: at least one with role = 'fit'")
@@ -293,7 +293,7 @@ def contested(
     journal = Journal(out, base, priors.load().untied(), rows, periods=base.periods)
     plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, scale=scale)
     found, _ = _fit(journal, plan, workers, what="contested history:")
-    names = [target.id for target in targets.load(targets.CONTESTED)]
+    names = [target.id for target in targets.contested()]
     simulated = journal.simulated()
     pairs = rival.together(Rows(tuple(rows)), simulated, names)
     rival.keep(pairs, found.sets()[0], out)

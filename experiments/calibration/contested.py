@@ -26,7 +26,7 @@ def rows() -> list[Target]:
     uncontested = [
         target for target in targets.load() if target.measure == "members" and target.when < UNCONTESTED_UNTIL
     ]
-    return [*targets.load(targets.CONTESTED), *uncontested]
+    return [*targets.contested(), *uncontested]
 
 
 def together(fitted: Rows, simulated: NDArray[np.float64], contested: list[str]) -> pd.DataFrame:

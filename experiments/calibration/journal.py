@@ -23,11 +23,18 @@ from experiments.runs.executor import Executor
 from experiments.runs.simulate import simulate
 from experiments.simulated import MEASURED, Simulated
 from experiments.targets import Target
-from model import calendar
+from model.pool import Pool, default
 from model.scenario import Scenario
 
-PERIODS = calendar.period_of(calendar.published(calendar.parse_label("2021-01-P1"))) + 1
-"""Settlements simulated for a fit: up to the first of 2021, from which the end of 2020 is read; nothing later."""
+
+def periods_to_fit(pool: Pool) -> int:
+    """Settlements simulated for a fit: up to the first after what may be fitted, from which its end is read."""
+    assert pool.rules.record is not None
+    return pool.calendar.period_of(pool.rules.record.fitted_until) + 1
+
+
+PERIODS = periods_to_fit(default())
+"""The same for the default pool."""
 
 Progress = Callable[[str, int, int, float], None]
 """Is told which step, how many are done, of how many, and a misfit: the best of a search, the median of a wave."""

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from agents.population import PLAN_NAMES
 from experiments.targets import Target
+from model.pool import default
 
 FREEDOM = 4.0
 """Degrees of freedom of the tail: assumed."""
@@ -28,7 +28,7 @@ GROUPS = {
     "money": ("aid", "aid_cumulative", "pending_liability", "paid_by_platform_from"),
     "who": ("member_mean_age", "member_share_born", "recipient_share_born", "recipient_share_male"),
 }
-"""Measures of which several rows tell much the same, plan by plan; all plans together count as the general one."""
+"""Measures of which several rows tell much the same, plan by plan; all plans together count as the first one."""
 SMALLEST = 0.02
 """A simulated value counts as at least this share of the published one, so that its logarithm exists."""
 
@@ -52,7 +52,7 @@ class Rows:
     def groups(self) -> list[tuple[str, str]]:
         """The group of each row: what is measured, and of which plan."""
         kind = {measure: group for group, measures in GROUPS.items() for measure in measures}
-        plan = {"all": PLAN_NAMES[0]}
+        plan = {"all": default().plan_names[0]}
         return [(kind[target.measure], plan.get(target.plan, target.plan)) for target in self.targets]
 
     @cached_property

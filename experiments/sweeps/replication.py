@@ -1,14 +1,14 @@
 """Enough replicates? How well each summary is known at each point, and how many more runs it would take."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from experiments.sweeps.summaries import SUMMARIES
+from experiments.sweeps.summaries import SUMMARIES, Summary
 
 CONFIDENCE = 0.95
 GROWTH = 1.5
@@ -42,7 +42,9 @@ def verdict(runs: Sequence[dict[str, float]], tolerance: float) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def differences(runs: pd.DataFrame, baseline: int, names: Sequence[str]) -> pd.DataFrame:
+def differences(
+    runs: pd.DataFrame, baseline: int, names: Sequence[str], summaries: Mapping[str, Summary] = SUMMARIES
+) -> pd.DataFrame:
     """Paired differences of every summary at each other point from the baseline point, with common random numbers.
 
     The n-th replicate has the same seed at every point, so that what both runs owe to luck cancels in their difference.
@@ -51,6 +53,7 @@ def differences(runs: pd.DataFrame, baseline: int, names: Sequence[str]) -> pd.D
         runs: one row a run: point, varied parameters, replicate and every summary (`Results.summaries`).
         baseline: the point from which differences are taken.
         names: the varied parameters.
+        summaries: those of the pool.
 
     Returns:
         One line a point and summary: the parameters, pairs, mean difference, Student's 95 % interval, how many pairs
@@ -59,8 +62,8 @@ def differences(runs: pd.DataFrame, baseline: int, names: Sequence[str]) -> pd.D
     lines = []
     reference = runs[runs["point"] == baseline].set_index("replicate")
     for point, there in runs[runs["point"] != baseline].groupby("point", sort=True):
-        apart = there.set_index("replicate")[list(SUMMARIES)] - reference[list(SUMMARIES)]
-        for name in SUMMARIES:
+        apart = there.set_index("replicate")[list(summaries)] - reference[list(summaries)]
+        for name in summaries:
             values = apart[name].to_numpy(dtype=np.float64)
             values = values[np.isfinite(values)]
             mean, _, half = _student(values)

@@ -3,13 +3,15 @@
 import math
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import cache
 from typing import NamedTuple
 
 import pandas as pd
 
 from experiments.simulated import Simulated
-from model import calendar
+from model.files import shown
 from model.measures import MEASURES
+from model.pool import Outcome, Pool, PoolError, default
 
 
 class Summary(NamedTuple):
@@ -18,25 +20,31 @@ class Summary(NamedTuple):
     label: str
     unit: str
     measured: Callable[[Simulated], float]
-
-
-LAST_DAYS = date(2020, 12, 28), date(2021, 12, 28)
+    short: str = ""
+    """Its name beside a picture."""
 
 
 def _peak(history: Simulated) -> float:
     return float(history.series("all", "members").max())
 
 
-def _fall(history: Simulated) -> float:
-    if history.days[-1] < LAST_DAYS[1].isoformat():
-        return math.nan
-    before, after = (history.members_on("all", day) for day in LAST_DAYS)
-    return 1 - after / before if before > 0 else math.nan
+def _fall(before: date, after: date) -> Callable[[Simulated], float]:
+    """Share of the members of all plans that is lost from one day to another."""
+
+    def measured(history: Simulated) -> float:
+        if history.days[-1] < after.isoformat():
+            return math.nan
+        were, are = (history.members_on("all", day) for day in (before, after))
+        return 1 - are / were if were > 0 else math.nan
+
+    return measured
 
 
-def _share(plan: str, year: int) -> Callable[[Simulated], float]:
+def _share(pool: Pool, plan: str, year: int) -> Callable[[Simulated], float]:
+    """A plan's shares of a whole year."""
     first, last = date(year, 1, 1), date(year, 12, 31)
-    whole_year = calendar.published(calendar.period_of(date(year, 12, 21))).isoformat()
+    calendar = pool.calendar
+    whole_year = date(year, 12, calendar.publish_on[-1]).isoformat()
 
     def measured(history: Simulated) -> float:
         if whole_year not in history.days:
@@ -46,13 +54,23 @@ def _share(plan: str, year: int) -> Callable[[Simulated], float]:
     return measured
 
 
-def _selection(history: Simulated) -> float:
-    """In the general plan, at the last settlement of 2020."""
-    day = date(2020, 12, 21).isoformat()
-    if day not in history.days:
-        return math.nan
-    now = {name: values[history.days.index(day)] for name, values in history.by_plan["general"].items()}
-    return members_over_eligible(now)
+def _selection(plan: str, when: date) -> Callable[[Simulated], float]:
+    """In a plan, at the last settlement that was published by a day."""
+
+    def measured(history: Simulated) -> float:
+        settled = history.index(history.pool.rules.launch, when).stop
+        if not settled or not _reached(history, when):
+            return math.nan
+        now = {name: values[settled - 1] for name, values in history.by_plan[plan].items()}
+        return members_over_eligible(now)
+
+    return measured
+
+
+def _reached(history: Simulated, when: date) -> bool:
+    """Whether a history goes on to the last settlement that is published by a day."""
+    calendar = history.pool.calendar
+    return calendar.period_of(when) - (calendar.published(calendar.period_of(when)) > when) < len(history.days)
 
 
 def members_over_eligible(now: Mapping[str, float]) -> float:
@@ -64,21 +82,62 @@ def members_over_eligible(now: Mapping[str, float]) -> float:
     return float(now["member_mean_risk"] / (mean / (inside + outside)))
 
 
-SUMMARIES = {
-    "peak_members": Summary("most members of all plans together", "people", _peak),
-    "fall_2021": Summary("members lost from 28 December 2020 to 28 December 2021", "share", _fall),
-    "share_2019": Summary("general plan's share of 2019", "yuan/year", _share("general", 2019)),
-    "share_2020": Summary("general plan's share of 2020", "yuan/year", _share("general", 2020)),
-    "seniors_share_2020": Summary("seniors' plan's share of 2020", "yuan/year", _share("seniors", 2020)),
-    "selection": Summary(
-        "own risk of the general plan's members over that of all eligible, end of 2020", "ratio", _selection
-    ),
-}
+def _of_outcome(pool: Pool, outcome: Outcome) -> Callable[[Simulated], float]:
+    """How a figure that the pool names is read off a history.
+
+    Raises:
+        PoolError: for a measure, plan or time that does not exist.
+    """
+    where = f"{pool.key}/pool.toml: outcomes.{outcome.name}"
+    if outcome.plan not in (*pool.plan_names, "all"):
+        raise PoolError(f"{where}.plan = {shown(outcome.plan)}; allowed: {', '.join(pool.plan_names)}, all")
+    try:
+        if outcome.measure == "fall":
+            before, after = map(date.fromisoformat, outcome.when.split(".."))
+            return _fall(before, after)
+        if outcome.measure == "annual_share":
+            return _share(pool, outcome.plan, int(outcome.when))
+        if outcome.measure == "selection":
+            return _selection(outcome.plan, date.fromisoformat(outcome.when))
+    except ValueError:
+        raise PoolError(f"{where}.when = {shown(outcome.when)} cannot be read for {outcome.measure}") from None
+    raise PoolError(f"{where}.measure = {shown(outcome.measure)}; allowed: fall, annual_share, selection")
+
+
+@cache
+def summaries_of(pool: Pool) -> dict[str, Summary]:
+    """What a run of a pool comes down to: figures that it names, else its fall and the shares of its first years."""
+    made = {"peak_members": Summary("most members of all plans together", "people", _peak, "most\nmembers\n(million)")}
+    for outcome in pool.rules.outcomes:
+        measured = _of_outcome(pool, outcome)
+        made[outcome.name] = Summary(outcome.label, outcome.unit, measured, outcome.short)
+    if not pool.rules.outcomes:
+        rules, first, money = pool.rules, pool.plan_names[0], pool.rules.currency.name
+        last = pool.calendar.published(pool.calendar.periods - 1)
+        made["fall"] = Summary("members lost from the peak to the end", "share", _fall_from_peak)
+        for year in range(rules.launch.year + (rules.launch > date(rules.launch.year, 1, 1)), last.year + 1)[:3]:
+            label = f"share of {year}, {pool.plan_labels[first]}"
+            made[f"share_{year}"] = Summary(label, f"{money}/year", _share(pool, first, year))
+        made["selection"] = Summary(
+            f"own risk of members over that of all eligible at the end, {pool.plan_labels[first]}",
+            "ratio",
+            _selection(first, last),
+        )
+    return made
+
+
+def _fall_from_peak(history: Simulated) -> float:
+    members = history.series("all", "members")
+    return float(1 - members[-1] / members.max()) if members.max() > 0 else math.nan
+
+
+SUMMARIES = summaries_of(default())
+"""Those of the default pool."""
 
 
 def summarise(history: Simulated) -> dict[str, float]:
     """Every summary of a whole history; nan for what it does not reach."""
-    return {name: summary.measured(history) for name, summary in SUMMARIES.items()}
+    return {name: summary.measured(history) for name, summary in summaries_of(history.pool).items()}
 
 
 def by_year(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

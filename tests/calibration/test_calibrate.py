@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from xiang_hu_bao import RECORD
 
 from experiments import cli, targets
 from experiments.calibration import priors
@@ -76,7 +77,7 @@ def test_calibrate_refuses_a_bad_record_with_one_line(tmp_path, monkeypatch, cap
     ],
 )
 def test_what_cannot_be_done_is_refused_with_one_line(tmp_path, monkeypatch, capsys, command, message):
-    asked = command.format(pool=targets.RECORD.parent).split()
+    asked = command.format(pool=RECORD.parent).split()
     monkeypatch.setattr(sys, "argv", ["mutualaid", *asked, "--out", str(tmp_path / "out")])
     assert message in refused(capsys)
     assert not (tmp_path / "out").exists()

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import numpy as np
+from xiang_hu_bao import KINDS, PLACES, calendar
 
 from agents.population import (
     CHRONICALLY_ILL,
@@ -16,7 +17,6 @@ from agents.population import (
     MALE,
     NEVER,
     NO_RATE,
-    PLACES,
     SIGNS,
     SIGNS_APPEAR,
     SIGNS_PASS,
@@ -24,8 +24,7 @@ from agents.population import (
     Population,
     empty_columns,
 )
-from model import calendar
-from model.health import KINDS, Health, chain_of, health_of
+from model.health import Health, chain_of, health_of
 from model.model import MutualAidModel
 from model.scenario import Scenario
 from model.synthesis import foretell
@@ -163,7 +162,7 @@ def _fate(made: list[dict[str, Any]], columns: Any, scenario: Scenario) -> Fate:
         prevalence=np.zeros((2, 106)),
         signs_exit=1e-12,
     )
-    chain = chain_of(nobody_ill, scenario.seed, scenario.periods, calendar.half_month(0))
+    chain = chain_of(nobody_ill, scenario)
     birthdays = foretell(columns, chain)
     when = np.repeat(np.arange(scenario.periods), np.diff(birthdays.start))
     events = list(zip(when, birthdays.row, birthdays.event, strict=True))

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from hand_made import world
+from xiang_hu_bao import PLACES, PLAN_NAMES, calendar
 
-from agents.population import PLACE_MASK, PLACES, PLAN_NAMES
-from model import calendar
+from agents.population import PLACE_MASK
 from model.measures import MEASURES
 
 REASONS = ("shares", "shares paid for members", "excess over caps", "aid", "fee", "aid after the closing")

@@ -1,0 +1,914 @@
+"""A pool as data: plans with dated rules, tables, events and the published record, loaded from a folder.
+
+Nothing of a particular pool stands in Python. `pools/<name>/pool.toml` holds the rules, the tables stand beside it or
+in `model/data`. Where a rule is a parameter that a scenario may change, it is written `"$name"`: either one of those
+that the simulator declares (`model/scenario.py`) or one that the pool declares under `[parameters]`.
+"""
+
+import csv
+import hashlib
+import math
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cache, cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from agents.population import MOST_PLANS
+from model.calendar import HALF_MONTHS_PER_YEAR, Calendar
+from model.checked import Checked, checked
+from model.errors import UserError
+from model.files import plain, read_toml, shown, suggest
+from model.parameters import Par
+
+POOLS = Path(__file__).parent / "pools"
+SHARED = Path(__file__).parent / "data"
+"""Tables that any pool may use by their name."""
+DEFAULT = "xiang_hu_bao"
+AGES = 106
+"""Single years of age, 0 to 105."""
+SEXES = ("F", "M")
+MOST_BYTES = 5_000_000
+"""Of a table."""
+MOST_PERIODS = 140
+EVERY_KIND = "all"
+LIFELONG_YEARS = 130
+RHYTHMS = (1, 2)
+"""Settlements a month."""
+
+
+class PoolError(UserError):
+    """A pool that cannot be: one line naming the file, the key, the value and what is allowed."""
+
+
+# Values that a rule may have.
+
+
+def _number(value: object) -> float | str:
+    """A number, or the name of a parameter."""
+    if isinstance(value, str) and re.fullmatch(r"\$[a-z][a-z0-9_]*", value):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError('allowed: a number, or a parameter such as "$fee_rate"')
+    return float(value)
+
+
+def _between(low: float, high: float) -> Callable[[float | str], float | str]:
+    def check(value: float | str) -> float | str:
+        if not isinstance(value, str) and not low <= value <= high:
+            raise ValueError(f"allowed: {low:g} to {high:g}")
+        return value
+
+    return check
+
+
+def _switch(value: object) -> bool | str:
+    """Yes, no, or the name of a parameter."""
+    if isinstance(value, bool) or (isinstance(value, str) and value.startswith("$")):
+        return value
+    raise ValueError('allowed: true, false, or a parameter such as "$closing"')
+
+
+def _duration(value: object) -> float | str:
+    """A parameter in periods, or days: `90 days`, `2 months`."""
+    if isinstance(value, str):
+        if value.startswith("$"):
+            return value
+        found = re.fullmatch(r"(\d{1,4}(?:\.\d+)?) (day|month|year)s?", value)
+        if found:
+            return float(found[1]) * {"day": 1.0, "month": 365.25 / 12, "year": 365.25}[found[2]]
+    raise ValueError('allowed: a time such as "90 days" or "2 months", or a parameter in periods such as "$wait"')
+
+
+def _age(value: object) -> float:
+    """Years, or a text such as `30 days`."""
+    if isinstance(value, str) and not value.startswith("$"):
+        value = cast("float", _duration(value)) / 365.25
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LIFELONG_YEARS:
+        raise ValueError(f'allowed: an age of 0 to {LIFELONG_YEARS} years, or a text such as "30 days"')
+    return float(value)
+
+
+def _day(value: object) -> date:
+    """A date, without a time."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError("allowed: a date such as 2018-10-16")
+
+
+def _dated(of: Callable[[Any], Any]) -> Callable[[object], dict[date, Any]]:
+    """A value, or a table of values by the day from which each holds."""
+
+    def check(value: object) -> dict[date, Any]:
+        if not isinstance(value, Mapping):
+            return {date.min: of(value)}
+        if not value:
+            raise ValueError("allowed: a value, or a table of dates such as { 2018-10-16 = 0.1 }")
+        made = {}
+        for key, entry in value.items():
+            try:
+                day = date.fromisoformat(key)
+            except (TypeError, ValueError):
+                raise ValueError(f"{shown(key)} in it is no date; allowed: dates such as 2018-10-16") from None
+            made[day] = of(entry)
+        return dict(sorted(made.items()))
+
+    return check
+
+
+def _share(value: object) -> float | str:
+    return _between(0, 1)(_number(value))
+
+
+def _amount(value: object) -> float | str:
+    return _between(0, 1e12)(_number(value))
+
+
+type Dated = dict[date, Any]
+Day = Annotated[date, BeforeValidator(_day)]
+Number = Annotated[float | str, BeforeValidator(_number)]
+Share = Annotated[float | str, BeforeValidator(_share)]
+Amount = Annotated[float | str, BeforeValidator(_amount)]
+Switch = Annotated[bool | str, BeforeValidator(_switch)]
+Age = Annotated[float, BeforeValidator(_age)]
+DatedShare = Annotated[Dated, BeforeValidator(_dated(_share))]
+DatedAmount = Annotated[Dated, BeforeValidator(_dated(_amount))]
+DatedDuration = Annotated[Dated, BeforeValidator(_dated(_duration))]
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,29}", value):
+        raise ValueError("allowed: a short name of small letters, digits and _")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Words = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Currency(Checked):
+    """What money is counted in."""
+
+    name: Words
+    minor_units: int = Field(default=100, ge=1, le=10_000)
+    """Smallest units in one: shares are whole ones."""
+
+
+class Rhythm(Checked):
+    """When shares are published and debited, by day of the month."""
+
+    per_year: int = 24
+    publish_on: list[int]
+    debit_on: list[int]
+
+
+class Table(Checked):
+    """A column of a table by sex and age."""
+
+    file: Words
+    column: Words
+    where: dict[str, str] = Field(default_factory=dict)
+    """Only rows that have these values in these columns."""
+    minus: str = ""
+    """A column that is taken off."""
+
+
+class Tables(Checked):
+    """What is known of people by age."""
+
+    population: Table
+    census: Day
+    """On which day the population was counted."""
+    incidence: Table
+    mortality: Table
+    critical_share_of_deaths: Table | None = None
+    """Deaths by the illnesses that are covered: they are taken off mortality."""
+    uptake: Table | None = None
+    """Relative chance to be a potential member; without it, the parameters `uptake_*` say it."""
+
+
+class Kind(Checked):
+    """A kind of illness. The first one is what the others leave of the incidence."""
+
+    name: Words
+    share: Share | None = None
+    """Share of the table's incidence,"""
+    rate: Table | None = None
+    """or a rate of its own, per person-year,"""
+    part_of: str = ""
+    """or a share of another kind."""
+    times: Number = 1.0
+    """What `rate` is multiplied by."""
+    on_top: bool = False
+    """Whether `rate` comes on top of the incidence; otherwise it is a part of it."""
+    most: float = Field(default=1.0, ge=0, le=1)
+    """Most of the incidence left by kinds with a `share` that `rate` may take."""
+
+
+class Ages(Checked):
+    """Who may join, in years, and when membership ends."""
+
+    from_: Age = Field(default=0.0, alias="from")
+    below: Age = 100.0
+    ends: Age | None = None
+    """Age at which membership ends; without it, never."""
+
+
+class Benefit(Checked):
+    """An amount, from a day and an age on, for a kind of illness; later rows stand above earlier ones."""
+
+    kind: Words
+    amount: Amount
+    from_: Annotated[date | None, BeforeValidator(lambda day: day and _day(day))] = Field(default=None, alias="from")
+    age_from: Age = 0.0
+    age_below: Age = 130.0
+
+
+class Transfer(Checked):
+    """Where members may go on when their plan ends for them."""
+
+    at_age: Age
+    to: Words
+    underwriting: bool = False
+    """Whether the questionnaire is put to them there."""
+
+
+class Plan(Checked):
+    """A plan: its rules, each from the day on that it holds."""
+
+    name: Name
+    label: str = ""
+    opens: Day
+    ages: Ages = Field(default_factory=lambda: Ages.model_validate({}))
+    health: Literal["any", "well", "chronic"] = "any"
+    """Whether people without or with a chronic illness may join, or all."""
+    questionnaire: DatedShare = Field(default_factory=lambda: {date.min: 1.0})
+    """Probability that warning signs are asked about."""
+    wait: DatedDuration = Field(default_factory=lambda: {date.min: 0.0})
+    exempt_from_wait: list[str] = Field(default_factory=list)
+    """Kinds of illness that are covered at once."""
+    fee: DatedShare = Field(default_factory=lambda: {date.min: 0.0})
+    case_cap: DatedAmount = Field(default_factory=lambda: {date.min: math.inf})
+    """Most that a member pays for one claim."""
+    filing_share: Share = 1.0
+    advertised_price: Amount
+    """What members expect a year to cost before the first bill."""
+    benefits: list[Benefit] | str
+    sharing: Literal["equal"] = "equal"
+    transfers: list[Transfer] = Field(default_factory=list)
+
+
+class Gate(Checked):
+    """People with a trait may not join a plan, until a day."""
+
+    plan: str
+    trait: Literal["low_credit"]
+    until: Day
+    active: Switch = True
+
+
+class Subsidy(Checked):
+    """The platform pays the first shares of a year for those who joined early."""
+
+    plan: str
+    year: int
+    joined_by: Day
+    first_shares: int = Field(ge=1, le=24)
+
+
+class Cap(Checked):
+    """Most that a member pays in a year, and who bears the excess."""
+
+    plan: str
+    year: int
+    per_member: Amount
+    excess: Literal["platform", "pool"] = "platform"
+    """`pool`: the excess is carried to the next settlement."""
+
+
+class Event(Checked):
+    """What happened around the pool: only that it did, and when; what it costs is a parameter of its kind."""
+
+    day: Day
+    kind: Literal["regulator", "scandal", "rival", "rule", "slowdown", "closing"]
+    what: Words
+    active: Switch = True
+
+
+class Slowdown(Checked):
+    """Settlements published in these days review less and see claims put off."""
+
+    from_: Day = Field(alias="from")
+    until: Day
+    review: Share = 1.0
+    """Share of the review capacity that can work."""
+    filing: Share = 0.0
+    """Share of the claims put off to the next period."""
+
+
+class ReviewLimit(Checked):
+    """Most claims that are reviewed a period, until a day."""
+
+    until: Day
+    claims: Amount
+
+
+class Order(Checked):
+    """Two parameters of which one may not exceed others."""
+
+    lower: str
+    upper: list[str]
+    why: Words
+
+
+class Outcome(Checked):
+    """A figure that a run comes down to."""
+
+    name: Name
+    label: Words
+    unit: str
+    measure: Words
+    plan: str
+    when: Words
+    short: str = ""
+
+
+class Record(Checked):
+    """What was published of the pool."""
+
+    targets: Words
+    contested: str = ""
+    headlines: list[str] = Field(default_factory=list)
+    fitted_until: Day
+    """Last day that may be fitted."""
+    naive: str = ""
+    """What one would have said without a model."""
+
+
+class Declared(Checked):
+    """A parameter of the pool, or other words for one that the simulator declares."""
+
+    value: float | bool
+    label: str | None = None
+    unit: str | None = None
+    low: float | None = None
+    high: float | None = None
+    source: str | None = None
+    raises: str | None = None
+    lowers: str | None = None
+    whole: bool = False
+
+
+def _declared(value: object) -> object:
+    """A bare value stands for a table that holds nothing else."""
+    return {"value": value} if isinstance(value, int | float) else value
+
+
+class Rules(Checked):
+    """A whole pool file."""
+
+    name: Words
+    why: Words
+    currency: Currency
+    launch: Day
+    end: Day
+    settlement: Rhythm
+    claims_due_within_days: int = Field(default=180, ge=0, le=720)
+    """Claims are filed within this time of diagnosis."""
+    tables: Tables
+    kinds: list[Kind] = Field(default_factory=lambda: [Kind(name="illness")])
+    plans: list[Plan] = Field(min_length=1, max_length=MOST_PLANS)
+    gates: list[Gate] = Field(default_factory=list)
+    subsidies: list[Subsidy] = Field(default_factory=list)
+    caps: list[Cap] = Field(default_factory=list)
+    events: list[Event] = Field(default_factory=list)
+    slowdowns: list[Slowdown] = Field(default_factory=list)
+    review_limits: list[ReviewLimit] = Field(default_factory=list)
+    orders: list[Order] = Field(default_factory=list)
+    outcomes: list[Outcome] = Field(default_factory=list)
+    record: Record | None = None
+    parameters: dict[str, Annotated[Declared, BeforeValidator(_declared)]] = Field(default_factory=dict)
+
+
+type Rows = tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """A pool, checked. Pools are told apart by what stands in their files.
+
+    Args:
+        key: the name it ships by, or its folder.
+        content: the text of `pool.toml` (key `pool.toml`) and of every table, by file name as the pool names it.
+    """
+
+    key: str
+    content: Mapping[str, str]
+    rules: Rules = field(init=False, repr=False)
+    calendar: Calendar = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        tables = tomllib.loads(self.content["pool.toml"])
+        rules = checked(Rules, tables, self._file, PoolError)
+        object.__setattr__(self, "rules", rules)
+        self._check_rhythm()
+        calendar = Calendar(
+            rules.launch, rules.end, tuple(rules.settlement.publish_on), tuple(rules.settlement.debit_on)
+        )
+        object.__setattr__(self, "calendar", calendar)
+        self._check()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the files: another process need not have the folder."""
+        return _restored, (self.key, dict(self.content))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Pool":
+        """The same: a pool is never changed."""
+        return self
+
+    @property
+    def name(self) -> str:
+        """Its name, as people call it."""
+        return self.rules.name
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that change with any of its files."""
+        made = hashlib.sha256()
+        for name, text in sorted(self.content.items()):
+            made.update(f"{name}\n{len(text)}\n{text}".encode())
+        return made.hexdigest()[:16]
+
+    @cached_property
+    def plan_names(self) -> tuple[str, ...]:
+        """Names of the plans, in the order of the file."""
+        return tuple(plan.name for plan in self.rules.plans)
+
+    @cached_property
+    def plan_labels(self) -> dict[str, str]:
+        """What to call each plan, and all of them together."""
+        return {plan.name: plan.label or f"{plan.name} plan" for plan in self.rules.plans} | {"all": "all plans"}
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of illness."""
+        return tuple(kind.name for kind in self.rules.kinds)
+
+    @property
+    def minor(self) -> int:
+        """Smallest units of money in one of the currency."""
+        return self.rules.currency.minor_units
+
+    @cached_property
+    def closing_day(self) -> date | None:
+        """The day on which the closing was announced, if it was."""
+        return next((event.day for event in self.rules.events if event.kind == "closing"), None)
+
+    def rows(self, name: str) -> Rows:
+        """The rows of a table."""
+        return _rows_of(self.content[name])
+
+    @cached_property
+    def boundaries(self) -> tuple[int, ...]:
+        """Ages in half-months at which membership of a plan ends, rising."""
+        return tuple(sorted({half_months(p.ages.ends) for p in self.rules.plans if p.ages.ends is not None}))
+
+    def column(self, table: Table) -> NDArray[np.float64]:
+        """A column of a table by sex and single age, shape (2, 106), females first."""
+        key = (table.file, table.column, table.minus, tuple(table.where.items()))
+        if key not in self._columns:
+            values = _by_age(self.rows(table.file), table.column, table.where)
+            if table.minus:
+                values = values - _by_age(self.rows(table.file), table.minus, table.where)
+            values.setflags(write=False)
+            self._columns[key] = values
+        return self._columns[key]
+
+    @cached_property
+    def _columns(self) -> dict[Any, NDArray[np.float64]]:
+        return {}
+
+    def benefit_rows(self, plan: Plan) -> list[Benefit]:
+        """The benefits of a plan, wherever they stand."""
+        if not isinstance(plan.benefits, str):
+            return plan.benefits
+        made = []
+        for number, row in enumerate(self.rows(plan.benefits), start=1):
+            where = f"{plan.benefits}, row {number}"
+            made.append(checked(Benefit, {k: _cell(v) for k, v in row.items() if v}, where, PoolError))
+        return made
+
+    # What is checked beyond single values.
+
+    @property
+    def _file(self) -> str:
+        return f"{plain(self.key)}/pool.toml"
+
+    def _refuse(self, message: str) -> PoolError:
+        return PoolError(f"{self._file}: {message}")
+
+    def _check_rhythm(self) -> None:
+        rules, rhythm = self.rules, self.rules.settlement
+        for key, days in (("publish_on", rhythm.publish_on), ("debit_on", rhythm.debit_on)):
+            if len(days) not in RHYTHMS or any(not 1 <= day <= 28 for day in days):
+                raise self._refuse(f"settlement.{key} = {shown(days)}; allowed: one or two days of the month, 1 to 28")
+        if len(rhythm.publish_on) != len(rhythm.debit_on) or 12 * len(rhythm.publish_on) != rhythm.per_year:
+            raise self._refuse(
+                f"settlement.per_year = {rhythm.per_year}; allowed: 12 with one day in publish_on and in debit_on, "
+                "24 with two"
+            )
+        if any(later <= earlier for earlier, later in pairwise(rhythm.publish_on)):
+            raise self._refuse(f"settlement.publish_on = {rhythm.publish_on}; allowed: rising days")
+        if rules.end <= rules.launch:
+            raise self._refuse(f"end = {rules.end}; allowed: a day after the launch, {rules.launch}")
+        if not 1900 <= rules.launch.year <= 2100:
+            raise self._refuse(f"launch = {rules.launch}; allowed: 1900 to 2100")
+
+    def _check(self) -> None:
+        rules, names = self.rules, self.plan_names
+        if not 1 <= self.calendar.periods <= MOST_PERIODS:
+            raise self._refuse(
+                f"end = {rules.end} makes {self.calendar.periods} settlements; allowed: 1 to {MOST_PERIODS}"
+            )
+        for what, given in (("plans", names), ("kinds", self.kinds)):
+            for name in given:
+                if given.count(name) > 1:
+                    raise self._refuse(f"{what}: name = {shown(name)} is there twice")
+        if "all" in names:
+            raise self._refuse("plans: name = 'all'; allowed: any other name")
+        for plan in rules.plans:
+            self._check_plan(plan)
+        for what, entries in (("gates", rules.gates), ("subsidies", rules.subsidies), ("caps", rules.caps)):
+            for number, entry in enumerate(cast("list[Gate | Subsidy | Cap]", entries), start=1):
+                self._known(entry.plan, names, f"{what}.{number}.plan")
+            owners = [entry.plan for entry in cast("list[Gate | Subsidy | Cap]", entries)]
+            if len(set(owners)) < len(owners):
+                raise self._refuse(f"{what}: there are two of one plan; allowed: one")
+        for number, slow in enumerate(rules.slowdowns, start=1):
+            if slow.until < slow.from_:
+                raise self._refuse(f"slowdowns.{number}.until = {slow.until}; allowed: from {slow.from_} on")
+        self._check_kinds()
+        if rules.record:
+            for name in rules.record.headlines:
+                self._known(name, [row.get("id", "") for row in self.rows(rules.record.targets)], "record.headlines")
+        for table in self._tables():
+            self.column(table)  # says what is missing in it
+        for key in ("population", "incidence", "mortality"):
+            if (self.column(getattr(rules.tables, key)) < 0).any():
+                raise self._refuse(f"tables.{key}: a value is below 0")
+
+    def _check_plan(self, plan: Plan) -> None:
+        where, rules = f"plans.{plan.name}", self.rules
+        if plan.opens < rules.launch or plan.opens > rules.end:
+            raise self._refuse(f"{where}.opens = {plan.opens}; allowed: {rules.launch} to {rules.end}")
+        ages = plan.ages
+        if ages.below <= ages.from_:
+            raise self._refuse(
+                f"{where}.ages.below = {ages.below:g}; nobody could join; allowed: above from = {ages.from_:g}"
+            )
+        if ages.ends is not None and ages.ends < ages.below:
+            raise self._refuse(f"{where}.ages.ends = {ages.ends:g}; allowed: from below = {ages.below:g} on")
+        for key, age in (("below", ages.below), ("ends", ages.ends)):
+            if age is not None and not float(12 * age).is_integer():
+                raise self._refuse(f"{where}.ages.{key} = {age:g}; allowed: whole months, in years")
+        for key in ("fee", "wait", "questionnaire", "case_cap"):
+            dated = getattr(plan, key)
+            if date.min not in dated and min(dated) > plan.opens:
+                raise self._refuse(
+                    f"{where}.{key} begins on {min(dated)}; allowed: a value from {plan.opens} on, when the plan opens"
+                )
+        for name in plan.exempt_from_wait:
+            self._known(name, self.kinds, f"{where}.exempt_from_wait")
+        rows = self.benefit_rows(plan)
+        for row in rows:
+            self._known(row.kind, (*self.kinds, EVERY_KIND), f"{where}.benefits.kind")
+        if not any(row.from_ is None or row.from_ <= plan.opens for row in rows):
+            raise self._refuse(f"{where}.benefits: nothing is paid when the plan opens, {plan.opens}")
+        if len(plan.transfers) > 1:
+            raise self._refuse(f"{where}.transfers: {len(plan.transfers)} are given; allowed: one")
+        for transfer in plan.transfers:
+            self._known(transfer.to, self.plan_names, f"{where}.transfers.to")
+            target = next(other for other in rules.plans if other.name == transfer.to)
+            if ages.ends is None or transfer.at_age != ages.ends:
+                raise self._refuse(
+                    f"{where}.transfers.at_age = {transfer.at_age:g}; allowed: the age at which membership ends "
+                    f"({'ages.ends is missing' if ages.ends is None else f'{ages.ends:g}'})"
+                )
+            if target is plan or (target.ages.ends is not None and target.ages.ends <= transfer.at_age):
+                raise self._refuse(
+                    f"{where}.transfers.to = {shown(transfer.to)}; allowed: another plan that has members of "
+                    f"{transfer.at_age:g} years and more"
+                )
+            if transfer.at_age < target.ages.from_:
+                raise self._refuse(
+                    f"{where}.transfers.at_age = {transfer.at_age:g}; allowed: from {target.ages.from_:g} on, "
+                    f"the first age of {transfer.to}"
+                )
+
+    def _check_kinds(self) -> None:
+        first, *others = self.rules.kinds
+        if first.share is not None or first.rate or first.part_of:
+            raise self._refuse(f"kinds.{first.name}: the first kind is what the others leave; allowed: its name only")
+        for kind in others:
+            given = (kind.share is not None) + (kind.rate is not None)
+            if given != 1:
+                raise self._refuse(f"kinds.{kind.name}: allowed: either share or rate")
+            if kind.part_of:
+                self._known(kind.part_of, self.kinds, f"kinds.{kind.name}.part_of")
+
+    def _known(self, name: str, known: Sequence[str], where: str) -> None:
+        if name not in known:
+            hint = suggest(name, known) or f"; allowed: {', '.join(known[:20])}"
+            raise self._refuse(f"{where} = {shown(name)} does not exist{hint}")
+
+    def _tables(self) -> Iterator[Table]:
+        return _tables_in(self.rules)
+
+    def references(self) -> Iterator[tuple[str, str]]:
+        """Where a parameter is named, and which."""
+        yield from _references(self.rules.model_dump(by_alias=True, exclude={"parameters", "record", "outcomes"}), "")
+        for plan in self.rules.plans:
+            if isinstance(plan.benefits, str):
+                for row in self.benefit_rows(plan):
+                    yield from _references(row.model_dump(), f"plans.{plan.name}.benefits")
+        for order in self.rules.orders:
+            for name in (order.lower, *order.upper):
+                yield "orders", name
+
+
+def _references(value: object, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str) and re.fullmatch(r"\$[a-z][a-z0-9_]*", value):
+        yield where, value[1:]
+    elif isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from _references(entry, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list):
+        for number, entry in enumerate(value, start=1):
+            name = entry.get("name", number) if isinstance(entry, Mapping) else number
+            yield from _references(entry, f"{where}.{name}")
+
+
+def _tables_in(rules: Rules) -> Iterator[Table]:
+    tables = rules.tables
+    for table in (
+        tables.population,
+        tables.incidence,
+        tables.mortality,
+        tables.critical_share_of_deaths,
+        tables.uptake,
+    ):
+        if table is not None:
+            yield table
+    for kind in rules.kinds:
+        if kind.rate is not None:
+            yield kind.rate
+
+
+def half_months(years: float) -> int:
+    """An age in half-months, begun ones left out."""
+    return int(years * HALF_MONTHS_PER_YEAR + 1e-9)
+
+
+def _cell(text: str) -> object:
+    """A cell of a table as TOML would have it."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+@cache
+def _rows_of(text: str) -> Rows:
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+def _by_age(rows: Rows, value: str, where: Mapping[str, str]) -> NDArray[np.float64]:
+    """A column by sex and single age, shape (2, 106).
+
+    Age bands are spread evenly over their years; ages beyond the table take its last value. A table without a column
+    `sex` is of both.
+    """
+    result = np.full((2, AGES), np.nan)
+    for row in rows:
+        if any(row[key] != wanted for key, wanted in where.items()):
+            continue
+        first = int(row.get("age") or row["age_lo"])
+        last = int(row.get("age") or row["age_hi"])
+        sexes = [SEXES.index(row["sex"])] if "sex" in row else [0, 1]
+        result[sexes, first : last + 1] = float(row[value])
+    for sex in range(2):
+        known = np.flatnonzero(~np.isnan(result[sex]))
+        result[sex] = np.interp(np.arange(AGES), known, result[sex, known])
+    return result
+
+
+def _check_table(rows: Rows, table: Table) -> None:
+    """Refuse a table in which a column or an age is missing or cannot be read.
+
+    Raises:
+        PoolError: names it.
+    """
+    file = table.file
+    if not rows:
+        raise PoolError(f"{file}: it has no rows")
+    bands = "age" not in rows[0]
+    needed = [*(("age_lo", "age_hi") if bands else ("age",)), table.column, *table.where]
+    needed += [table.minus] if table.minus else []
+    for column in needed:
+        if column not in rows[0]:
+            what = "age, or age_lo and age_hi" if column in {"age_lo", "age_hi"} else column
+            raise PoolError(f"{file}: column {shown(what)} is missing; it has {shown(', '.join(map(str, rows[0])))}")
+    chosen = [(n, row) for n, row in enumerate(rows, start=1) if all(row[k] == v for k, v in table.where.items())]
+    if not chosen:
+        raise PoolError(f"{file}: no row has {shown(dict(table.where))}, which tables.where asks for")
+    known = np.zeros((2, AGES), dtype=bool)
+    for number, row in chosen:
+        if "sex" in row and row["sex"] not in SEXES:
+            raise PoolError(f"{file}: sex = {shown(row['sex'])} in row {number}; allowed: F, M")
+        for column in (*needed[: 2 if bands else 1],):
+            if not re.fullmatch(r"\d{1,3}", row[column] or "") or int(row[column]) > LIFELONG_YEARS:
+                raise PoolError(f"{file}: {column} = {shown(row[column])} in row {number}; allowed: 0 to 130")
+        for column in (table.column, table.minus):
+            if column:
+                try:
+                    fine = math.isfinite(float(row[column] or "x"))
+                except ValueError:
+                    fine = False
+                if not fine:
+                    raise PoolError(f"{file}: {column} = {shown(row[column])} in row {number} is not a number")
+        first, last = int(row.get("age") or row["age_lo"]), int(row.get("age") or row["age_hi"])
+        if last < first:
+            raise PoolError(f"{file}: age_hi = {last} in row {number}; allowed: from age_lo = {first} on")
+        known[[SEXES.index(row["sex"])] if "sex" in row else [0, 1], first : last + 1] = True
+    for sex, of_sex in zip(SEXES, known, strict=True):
+        ages = np.flatnonzero(of_sex)
+        if not ages.size:
+            raise PoolError(f"{file}: no row is of sex = {sex}; allowed: rows of F and of M, or no column sex")
+        gaps = np.flatnonzero(~of_sex[: ages[-1] + 1])
+        if gaps.size:
+            raise PoolError(f"{file}: age {gaps[0]} of sex {sex} is missing; allowed: every age from 0 to the last one")
+
+
+# Loading.
+
+_KNOWN: dict[str, Pool] = {}
+"""Pools of this process by the digest of their files: the same files are the same pool."""
+
+
+def _restored(key: str, content: dict[str, str]) -> Pool:
+    """The pool of these files."""
+    text = f"{key}\n" + "\n".join(f"{name}\n{len(body)}\n{body}" for name, body in sorted(content.items()))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if digest not in _KNOWN:
+        _KNOWN[digest] = Pool(key, content)
+    return _KNOWN[digest]
+
+
+def named() -> list[str]:
+    """Names of the pools that ship, the default first."""
+    return sorted((file.parent.name for file in POOLS.glob("*/pool.toml")), key=lambda name: (name != DEFAULT, name))
+
+
+def load(name: str | Path | Pool = DEFAULT) -> Pool:
+    """A pool by its name, or from a folder.
+
+    Raises:
+        PoolError: if there is no such pool, or a file of it cannot be read or contradicts itself.
+    """
+    if isinstance(name, Pool):
+        return name
+    return _restored(str(name), _read(str(name), _folder(str(name))))
+
+
+@cache
+def default() -> Pool:
+    """The pool that is taken where none is named."""
+    return load(DEFAULT)
+
+
+def _folder(name: str) -> Path:
+    known = named()
+    if name in known:
+        return POOLS / name
+    folder = Path(name)
+    try:
+        if folder.is_dir():
+            if (folder / "pool.toml").is_dir():
+                raise PoolError(f"pool = {shown(name)}: pool.toml in it is a folder; allowed: a file")
+            if (folder / "pool.toml").exists():
+                return folder
+            raise PoolError(f"pool = {shown(name)} has no pool.toml; see: mutualaid pool new FOLDER")
+        if folder.exists():
+            raise PoolError(f"pool = {shown(name)} is a file; allowed: a folder with a pool.toml")
+    except (OSError, ValueError) as failure:
+        if isinstance(failure, PoolError):
+            raise
+        raise PoolError(f"pool = {shown(name)} cannot be read: {getattr(failure, 'strerror', failure)}") from None
+    raise PoolError(f"pool = {shown(name)} is neither a folder nor one of {', '.join(known)}{suggest(name, known)}")
+
+
+def _read(key: str, folder: Path) -> dict[str, str]:
+    """The files of a pool, each as text."""
+    file = folder / "pool.toml"
+    data = read_toml(file, "pool", PoolError)
+    # Read again as text, for it travels with results; what it says was checked.
+    content = {"pool.toml": file.read_text(encoding="utf-8-sig")}
+    rules = checked(Rules, data, f"{plain(key)}/pool.toml", PoolError)
+    columns: dict[str, list[Table]] = {}
+    for table in _tables_in(rules):
+        columns.setdefault(table.file, []).append(table)
+    names = [*columns, *(plan.benefits for plan in rules.plans if isinstance(plan.benefits, str))]
+    if rules.record:
+        names += [name for name in (rules.record.targets, rules.record.contested, rules.record.naive) if name]
+    for name in dict.fromkeys(names):
+        content[name] = _text_of(name, folder)
+    for name, asked in columns.items():
+        for table in asked:
+            _check_table(_rows_of(content[name]), table)
+    return content
+
+
+def _text_of(name: str, folder: Path) -> str:
+    """A table of a pool's own folder, or one that pools share."""
+    if Path(name).name != name:
+        raise PoolError(f"file = {shown(name)}; allowed: the name of a file in the folder of the pool, or a shared one")
+    file = folder / name if (folder / name).exists() else SHARED / name
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise PoolError(f"file = {shown(name)} is larger than {MOST_BYTES:,} bytes, the most that is allowed")
+        text = file.read_text(encoding="utf-8-sig")
+        list(csv.reader(text.splitlines(), strict=True))
+    except FileNotFoundError:
+        shared = sorted(each.name for each in SHARED.glob("*.csv"))
+        raise PoolError(
+            f"file = {shown(name)} is missing in {shown(str(folder))}; shared ones: {', '.join(shared)}"
+            f"{suggest(name, shared)}"
+        ) from None
+    except OSError as failure:
+        raise PoolError(f"file = {shown(name)} cannot be read: {failure.strerror}") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise PoolError(f"file = {shown(name)} cannot be read: it is no table in UTF-8") from None
+    return text
+
+
+def parameters(
+    pool: Pool, engine: Mapping[str, tuple[type, Par]], defaults: Mapping[str, Any]
+) -> tuple[dict[str, Par], dict[str, type], dict[str, Any]]:
+    """What a pool's scenarios may change: declarations, types and values, those of the simulator first.
+
+    Args:
+        pool: the pool.
+        engine: type and declaration of the parameters that the simulator has.
+        defaults: their neutral values.
+
+    Raises:
+        PoolError: for a declaration that lacks something, a value out of its bounds, or a rule that names no parameter.
+    """
+    pars = {name: par for name, (_, par) in engine.items()}
+    types = {name: kind for name, (kind, _) in engine.items()}
+    values = dict(defaults) | {"periods": pool.calendar.periods}
+    money = pool.rules.currency.name
+    pars = {name: _in_currency(par, money) for name, par in pars.items()}
+    file = f"{plain(pool.key)}/pool.toml"
+    for name, declared in pool.rules.parameters.items():
+        where = f"{file}: parameters.{shown(name)[1:-1]}"
+        given = {
+            key: value for key, value in declared.model_dump(exclude={"value", "whole"}).items() if value is not None
+        }
+        if name in engine:
+            pars[name] = Par(**(vars(pars[name]) | given))
+        else:
+            for key in ("label", "unit", "low", "high"):
+                if key not in given:
+                    hint = suggest(name, engine)
+                    raise PoolError(f"{where}: {key} is missing for a parameter of this pool alone{hint}")
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+                raise PoolError(f"{where}; allowed: a short name of small letters, digits and _")
+            pars[name] = Par(**given)
+            types[name] = bool if isinstance(declared.value, bool) else int if declared.whole else float
+        values[name] = declared.value
+    used = {name for _, name in pool.references()}
+    for where_, name in pool.references():
+        if name not in pars:
+            raise PoolError(f"{file}: {where_} = '${name}' is no parameter{suggest(name, pars)}")
+    for name in pool.rules.parameters:
+        if name not in engine and name not in used:
+            raise PoolError(f"{file}: parameters.{name} is used by no rule")
+    return pars, types, values
+
+
+def _in_currency(par: Par, money: str) -> Par:
+    """The declaration with the pool's currency for `money`."""
+    return Par(**(vars(par) | {"unit": par.unit.replace("money", money), "label": par.label.replace("money", money)}))
