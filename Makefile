@@ -1,5 +1,8 @@
 # `make reproduce` and `make test` set everything up and run; see README.md.
-PYTHON ?= python3
+ifndef PYTHON
+PYTHON := $(shell for python in python3.12 python3.13 python3.14 python3; do \
+  $$python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$python && break; done)
+endif
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
@@ -13,6 +16,7 @@ help:  ## list the targets
 setup: $(READY)  ## make the virtual environment .venv, once
 
 $(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.12 or newer was found; install one (Debian: apt install python3 python3-venv; or pyenv install 3.12), or name it: make PYTHON=/path/to/python3.12"; exit 1; }
 	@command -v $(PYTHON) >/dev/null || { echo "error: PYTHON=$(PYTHON) is not a command; name a Python 3.12 or newer: make PYTHON=/path/to/python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { echo "error: PYTHON=$(PYTHON) is $$($(PYTHON) --version 2>&1); Python 3.12 or newer is needed: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
