@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 READY := $(VENV)/.ready
 
-.PHONY: help setup reproduce test baseline test-mutation test-slow test-browser lint docs calibrate stories scales bench bench-engine bench-short bench-guard lock clean
+.PHONY: help setup reproduce test baseline test-mutation test-slow test-browser lint tables docs calibrate stories scales bench bench-engine bench-short bench-guard lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -57,8 +57,11 @@ lint: setup  ## ruff, mypy and import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-docs: setup  ## write the generated tables of docs/
+tables: setup  ## write the generated tables of docs/
 	$(BIN)/python -m experiments.documentation
+
+docs: tables  ## build the site of the documentation into out/docs; a warning is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs out/docs
 
 calibrate: setup  ## fit the parameters to the record to the end of 2020, from nothing (an hour on two cores)
 	$(BIN)/mutualaid calibrate --recover 20
