@@ -1,11 +1,14 @@
 # `make reproduce` and `make test` set everything up and run; see README.md.
-PYTHON ?= python3
+ifndef PYTHON
+PYTHON := $(shell for python in python3.12 python3.13 python3.14 python3; do \
+  $$python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$python && break; done)
+endif
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 READY := $(VENV)/.ready
 
-.PHONY: help setup reproduce test baseline test-mutation test-slow test-browser lint docs calibrate stories scales bench bench-engine bench-short bench-guard lock clean
+.PHONY: help setup reproduce test baseline test-mutation test-slow test-browser lint tables docs calibrate stories scales bench bench-engine bench-short bench-guard lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -13,6 +16,7 @@ help:  ## list the targets
 setup: $(READY)  ## make the virtual environment .venv, once
 
 $(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.12 or newer was found; install one (Debian: apt install python3 python3-venv; or pyenv install 3.12), or name it: make PYTHON=/path/to/python3.12"; exit 1; }
 	@command -v $(PYTHON) >/dev/null || { echo "error: PYTHON=$(PYTHON) is not a command; name a Python 3.12 or newer: make PYTHON=/path/to/python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { echo "error: PYTHON=$(PYTHON) is $$($(PYTHON) --version 2>&1); Python 3.12 or newer is needed: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
@@ -53,8 +57,11 @@ lint: setup  ## ruff, mypy and import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-docs: setup  ## write the generated tables of docs/
+tables: setup  ## write the generated tables of docs/
 	$(BIN)/python -m experiments.documentation
+
+docs: tables  ## build the site of the documentation into out/docs; a warning is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs out/docs
 
 calibrate: setup  ## fit the parameters to the record to the end of 2020, from nothing (an hour on two cores)
 	$(BIN)/mutualaid calibrate --recover 20

@@ -66,7 +66,7 @@ def blocks(language: str) -> list[tuple[str, str]]:
         text = document.read_text(encoding="utf-8")
         found += [
             (str(document.relative_to(ROOT)), body)
-            for name, body in re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+            for name, body in re.findall(r"^```(\S*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
             if name == language
         ]
     return found
@@ -196,3 +196,10 @@ def test_a_fresh_clone_reproduces_the_record(tmp_path):
     done = run(f"make reproduce PYTHON={sys.executable}", tmp_path / "clone")
     assert "general_share_2019" in done.stdout
     assert (tmp_path / "clone" / "out" / "reproduce" / "history.png").is_file()
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning():
+    done = run("make docs", ROOT)
+    assert "WARNING" not in done.stdout + done.stderr
+    assert (ROOT / "out" / "docs" / "index.html").is_file()

@@ -29,7 +29,7 @@ def test_the_loader_reads_the_published_incidence(sex, age, per_thousand):
 
 
 def test_the_mean_expected_benefit_of_the_census_is_the_published_derivation():
-    # 360.8 yuan per member-year at 0-59, 300,000 to 39 and 100,000 from 40 on: model/data/literature.md.
+    # 360.8 yuan per member-year at 0-59, 300,000 to 39 and 100,000 from 40 on: docs/literature.md.
     rates = POOL.column(POOL.rules.tables.incidence)[:, :60]
     census = POOL.column(POOL.rules.tables.population)[:, :60]
     benefit = np.where(np.arange(60) < 40, 300_000, 100_000)

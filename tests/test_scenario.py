@@ -180,4 +180,4 @@ def test_the_scale_proposed_fits(monkeypatch):
 @pytest.mark.parametrize("name", documentation.PAGES)
 def test_the_generated_pages_are_up_to_date(name):
     written = (documentation.DOCS / name).read_text(encoding="utf-8")
-    assert written == documentation.PAGES[name]() + "\n", "run `make docs`"
+    assert written == documentation.PAGES[name]() + "\n", "run `make tables`"

@@ -9,21 +9,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from experiments.calibration import posterior
+from experiments.calibration import emulator, posterior
 from experiments.calibration.journal import Journal, Progress
 from experiments.calibration.misfit import Rows
 from experiments.calibration.plan import Plan
 from experiments.calibration.posterior import Posterior
-from experiments.calibration.priors import Priors, to_cube, to_normal
+from experiments.calibration.priors import FARTHEST, Priors, to_cube, to_normal
 from experiments.calibration.search import search
 from experiments.output import write, write_table, writing
 from experiments.runs.executor import Executor
 
 ELSEWHERE_SEED, AGAIN_SEED = 650_000, 800_000
 """First seeds: of runs at points found elsewhere, of those of the set that is kept."""
-CANDIDATES, CENTRE_SCALE, CENTRE_SEED = 24, 100.0, 1
-"""The centre is the nearest of so many points, simulated once more at this scale, where seeds matter little."""
+CANDIDATES, ROUNDS, CENTRE_SCALE, CENTRE_SEED = 24, 4, 100.0, 1
+"""The centre is the nearest of so many points a round, simulated at this scale, where seeds matter little."""
+NEAR, STEPS = 200, 20_000
+"""The next round looks on an emulator at so many steps from the nearest points, along differences between them."""
 INTERVAL = (0.05, 0.95)
 TOGETHER = 0.5
 """Correlations of at least this size are listed."""
@@ -119,14 +122,44 @@ def calibrate(
         simulated = np.concatenate([simulated, simulate("elsewhere", to_normal(elsewhere), ELSEWHERE_SEED)])
         points = np.concatenate([points, to_normal(elsewhere)])
     found = posterior.infer(journal, rows, points, simulated, plan, run, progress)
-    near = nearest(found, rows)[:CANDIDATES]
-    asked = found.tried[near]
-    _, finely = journal.simulate("centre", to_cube(asked), CENTRE_SCALE, [CENTRE_SEED] * len(near), run)
-    centre = asked[np.argmin(distance(found, rows, finely))]
+    centre = _centre(journal, found, rows, plan, run, progress)
     kept = spread(found, centre, plan.set_size)
     # With other seeds than those with which they were accepted: else the set would be praised for its luck.
     again = simulate("again", kept, AGAIN_SEED)
     return Fit(journal.priors, rows, to_cube(kept), again, found.noise, found)
+
+
+def _centre(
+    journal: Journal, found: Posterior, rows: Rows, plan: Plan, run: Executor, progress: Progress
+) -> NDArray[np.float64]:
+    """The point whose simulation is nearest to the posterior's median of every row, shape (parameters,).
+
+    First the nearest of what was simulated; then, round by round, where an emulator sees still nearer ones.
+    """
+    generator = np.random.default_rng(plan.seed)
+    near = nearest(found, rows)
+    known, distances = found.tried[near[: posterior.KNOWN]], rows.standardise(found.tried_rows[near[: posterior.KNOWN]])
+    asked, points, apart = known[:CANDIDATES], known[:NEAR], np.empty(0)
+    tried = np.empty((0, points.shape[1]))
+    with threadpool_limits(1):
+        for number in range(ROUNDS):
+            seeds = [CENTRE_SEED] * len(asked)
+            _, finely = journal.simulate(f"centre-{number}", to_cube(asked), CENTRE_SCALE, seeds, run)
+            tried, apart = np.concatenate([tried, asked]), np.append(apart, distance(found, rows, finely))
+            progress("centre", len(tried), ROUNDS * CANDIDATES, float(apart.min()))
+            known = np.concatenate([known, asked])
+            distances = np.concatenate([distances, rows.standardise(finely)])
+            of = generator.integers(len(points), size=(3, STEPS))
+            steps = points[of[0]] + generator.random((STEPS, 1)) * (points[of[1]] - points[of[2]])
+            foreseen = np.square(emulator.fit(known, distances).distances(steps) - median(found, rows)) @ rows.weights
+            asked = np.clip(steps[np.argsort(foreseen, kind="stable")[:CANDIDATES]], -FARTHEST, FARTHEST)
+            points = np.concatenate([points, tried[np.argsort(apart)[:CANDIDATES]]])
+    return np.asarray(tried[np.argmin(apart)])
+
+
+def median(found: Posterior, rows: Rows) -> NDArray[np.float64]:
+    """The posterior's median of every row, in half bands, shape (rows,)."""
+    return np.asarray(np.median(rows.standardise(found.rows), axis=0))
 
 
 def distance(found: Posterior, rows: Rows, simulated: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -134,8 +167,7 @@ def distance(found: Posterior, rows: Rows, simulated: NDArray[np.float64]) -> ND
 
     The mean squared distance in half bands, with the weights of the rows, shape (..,).
     """
-    median = np.median(rows.standardise(found.rows), axis=0)
-    return np.asarray(np.square(rows.standardise(simulated) - median) @ rows.weights)
+    return np.asarray(np.square(rows.standardise(simulated) - median(found, rows)) @ rows.weights)
 
 
 def nearest(found: Posterior, rows: Rows) -> NDArray[np.int64]:

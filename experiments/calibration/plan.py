@@ -22,7 +22,7 @@ class Plan:
     """Steps of each chain, of which the first third is forgotten."""
     set_size: int = 100
     """Draws from the posterior that are kept as parameter sets."""
-    scale: float = 1_000
+    scale: float = 250
     """Real people per row, in waves and chains."""
     search_scale: float = 4_000
     """Real people per row in the search, which bears more noise."""
@@ -39,7 +39,7 @@ class Plan:
                 raise PlanError(f"{name} = {getattr(self, name)} is not allowed: at least {least}")
 
 
-WHOLE = Plan(search_runs=3_200, waves=8, wave_runs=240, steps=240)
+WHOLE = Plan(search_runs=3_200, waves=8, wave_runs=240, steps=200)
 RECOVERY = Plan(search_runs=1_200, waves=4, wave_runs=160, chains=16, steps=40, scale=2_000)
-STORY = Plan(search_runs=2_000, waves=3, wave_runs=320, steps=60)
-CONTESTED = Plan(search_runs=400, waves=3, wave_runs=300, steps=20)
+STORY = Plan(search_runs=2_000, waves=3, wave_runs=320, steps=60, scale=1_000)
+CONTESTED = Plan(search_runs=400, waves=3, wave_runs=300, steps=20, scale=1_000)

@@ -38,7 +38,7 @@ LESSONS = 3
 """How often in that time the emulator is fitted again, to what the chains have simulated; then it is left as it is."""
 KNOWN = 4_000
 """Simulations from which it learns then, the last ones."""
-SHORT, LONG = 30, 100
+SHORT, LONG = 40, 200
 """Steps on the emulator between two simulations: a chain takes one or the other by the toss of a coin, since a long
 walk brings it far and a short one is seldom refused."""
 CHAIN_SEED = 2_000_000

@@ -1,0 +1,21 @@
+"""The site of the documentation: `make docs`."""
+
+from importlib import metadata
+
+project = "Mutual aid"
+author = "The mutual-aid simulator authors"
+copyright = author
+release = metadata.version("mutualaid")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+source_suffix = {".md": "markdown"}
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+# Written anew from the code before every build; see `experiments/documentation.py`.
+autodoc_typehints = "description"
+autodoc_member_order = "bysource"
+autoclass_content = "class"
+
+html_theme = "furo"
+html_title = "Mutual aid: who stays?"
+html_show_copyright = False
