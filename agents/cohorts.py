@@ -157,7 +157,8 @@ def _end_waits(joined: np.ndarray, waiting: np.ndarray, covered: np.ndarray, hal
 
 def end_waits(cohorts: NDArray[np.int64], period: int, waits: NDArray[np.int64], half_month: int, ages: Ages) -> None:
     """Let the waiting period of those end who joined a whole wait ago."""
-    if waits.any():
+    # Nobody's wait ends before the shortest one could.
+    if waits.any() and period >= int(waits[waits > 0].min()):
         plans = len(waits)
         waiting = first_waiting(plans)
         first = first_ending(plans, period, longest_wait(waits))

@@ -131,7 +131,8 @@ class People:
         plans = len(context.waits)
         wait = context.waits[np.maximum(place - FIRST_PLAN, 0), joined]
         waits = member & (context.period - joined < wait)
-        ring = first_ending(plans, joined + wait, longest_wait(context.waits)) + standing
+        ends = (joined + wait) % longest_wait(context.waits)
+        ring = first_ending(plans, 0, 1) + 2 * plans * ends + standing
         signs = (status & SIGNS) != 0
         sex, month, frailty = self.sex[changed], self.month[changed], self.frailty[changed].astype(np.int64)
         flat = cohorts.reshape(-1)

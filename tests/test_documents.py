@@ -36,6 +36,11 @@ MUTUALAID = ".venv/bin/mutualaid"
 COMMANDS = {
     f"{MUTUALAID} --help": QUICK,
     f"{MUTUALAID} scenarios": QUICK,
+    f"{MUTUALAID} pools": QUICK,
+    f"{MUTUALAID} pool new mine": SLOW,
+    f"{MUTUALAID} pool check mine": SLOW,
+    f"{MUTUALAID} run --pool mine --picture": SLOW,
+    f"{MUTUALAID} run --pool teaching": SLOW,
     f"{MUTUALAID} theory": SLOW,
     f"{MUTUALAID} reproduce --scale 100 --seed 7 --set information=0 --out out/blind": SLOW,
     f"{MUTUALAID} run --scenario no_gate --picture": SLOW,
@@ -175,6 +180,10 @@ def test_lines_that_read_results_run(folder):
 @pytest.mark.parametrize(("document", "text"), blocks("toml"))
 def test_a_file_shown_can_be_read(tmp_path, document, text):
     content = tomllib.loads(text)
+    if document == "docs/pools.md":
+        # A parameter that a pool declares.
+        assert set(content) == {"parameters"}
+        return
     if "design" in content:
         assert set(content) <= {*STUDY_KEYS, "parameters", "design"}
         return

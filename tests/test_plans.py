@@ -19,7 +19,7 @@ def test_what_happened_and_when():
         ("2019-03-22", "rule"),
         ("2019-05-08", "rule"),
         ("2019-09-08", "rule"),
-        ("2020-02-01", "covid"),
+        ("2020-02-01", "slowdown"),
         ("2020-05-13", "rule"),
         ("2020-09-07", "regulator"),
         ("2020-11-20", "regulator"),
@@ -82,4 +82,4 @@ def test_the_fee_falls_when_the_pool_is_no_longer_insurance():
 def test_only_the_questionnaire_of_seniors_is_looser():
     """The chronic plan allows the chronic illness itself, and nothing else."""
     general, seniors, chronic = plans(Scenario(seniors_screening=0.3))
-    assert (general.screening, seniors.screening, chronic.screening) == (1.0, 0.3, 1.0)
+    assert [plan.screening_at(DAY) for plan in (general, seniors, chronic)] == [1.0, 0.3, 1.0]

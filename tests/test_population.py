@@ -79,7 +79,7 @@ def test_the_report_is_not_the_clock():
     model, undisturbed = MutualAidModel(SMALL), MutualAidModel(SMALL)
     for _ in range(6):
         model.step()
-        model.report = Report()
+        model.report = Report(model.report.pool)
         undisturbed.step()
     assert (model.period, model.context.period) == (6, 5)
     model.step()

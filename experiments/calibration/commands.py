@@ -17,6 +17,7 @@ from experiments.console import (
     WorkersOption,
     console,
     misfit_steps,
+    needs_default_pool,
     scenario_from,
     steps,
     whole,
@@ -151,7 +152,9 @@ def calibrate(
 
 def _base(scenario: str, scale: str | None = None) -> "Scenario":
     """A scenario with expected claims, as everything here is simulated."""
-    return scenario_from(scenario, scale, None, None).replace(expected_claims=True)
+    base = scenario_from(scenario, scale, None, None)
+    needs_default_pool(base.pool, "a calibration")
+    return base.replace(expected_claims=True)
 
 
 @contextmanager

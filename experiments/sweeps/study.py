@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.console import needs_default_pool
 from experiments.sweeps.design import LISTS, Design, StudyError
 from model import memory
 from model import scenario as scenarios
@@ -98,7 +99,9 @@ class Study:
 
     @cached_property
     def _base(self) -> Scenario:
-        return scenarios.load(self.scenario).replace(**({"scale": self.scale} | dict(self.parameters)))
+        base = scenarios.load(self.scenario)
+        needs_default_pool(base.pool, "a study")
+        return base.replace(**({"scale": self.scale} | dict(self.parameters)))
 
     def seed_of(self, point: int, replicate: int) -> int:
         """The seed of a run."""
