@@ -18,7 +18,7 @@ from model.model import MutualAidModel
 from model.scenario import Scenario
 
 PLANS = ("general", "seniors", "chronic")
-PLACES = ("unaware", "aware", "barred", "general", "seniors", "chronic", "left", "out")
+PLACES = ("unaware", "aware", "barred", "left", "out", "general", "seniors", "chronic")
 OPENS = (date(2018, 10, 16), date(2019, 5, 8), date(2020, 5, 13))
 AGES = ((1, 60 * 24), (60 * 24, 71 * 24), (1, 60 * 24))
 """Half-months of age, from and below, at which people may be in a plan."""
@@ -68,9 +68,9 @@ class Watched(MutualAidModel):
     @staticmethod
     def person(raw):
         return {
-            "place": PLACES[raw["status"] % 8],
-            "signs": raw["status"] // 8 % 2 == 1,
-            "concealed": raw["status"] // 16 % 2 == 1,
+            "place": PLACES[raw["status"] % 16],
+            "signs": raw["status"] // 16 % 2 == 1,
+            "concealed": raw["status"] // 32 % 2 == 1,
             "sex": raw["body"] % 2,
             "chronic": raw["body"] // 2 % 2 == 1,
             "low_credit": raw["body"] // 4 % 2 == 1,
