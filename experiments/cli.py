@@ -28,6 +28,7 @@ from experiments.console import (
     steps,
     whole,
 )
+from experiments.explain import commands as of_explaining
 from experiments.sweeps import commands as of_sweeps
 from model.errors import UserError
 
@@ -49,6 +50,7 @@ EXAMPLES = {
     "validate": ("validate --number 20", "validate --parameter-sets out/calibrate/acceptable_set.csv"),
     "stories": ("stories", "stories --scale 20000 --runs 30 --waves 1 --wave-runs 30 --elsewhere 10 --steps 1000"),
     "contested": ("contested --out out/contested",),
+    "explain": ("explain", "explain --mechanism price --mechanism news --replicates 5", "explain --posterior"),
     "sweep": ("sweep collapse", "sweep fee.toml --out out/fee --workers 2", "sweep fee.toml --shard 1/3"),
     "results": (
         "results out/fee --export fee.csv --picture fee.png",
@@ -242,6 +244,7 @@ for command in (
     of_calibration.validate,
     of_calibration.stories,
     of_calibration.contested,
+    of_explaining.explain,
     of_sweeps.sweep,
     of_sweeps.results,
     of_sweeps.sensitivity,

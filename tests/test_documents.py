@@ -52,6 +52,7 @@ COMMANDS = {
         less="--scale 200000 --runs 1 --waves 1 --wave-runs 10 --number 2 --elsewhere 5 --steps 200"
     ),
     f"{MUTUALAID} contested": Command(less="--scale 20000 --runs 10 --waves 1 --wave-runs 60"),
+    f"{MUTUALAID} explain": Command(less="--mechanism price --mechanism news --replicates 2 --scale 20000"),
     f"{MUTUALAID} sweep fee.toml --out out/fee": SLOW,
     f"{MUTUALAID} results out/fee --export fee.csv": SLOW,
     f"{MUTUALAID} sweep collapse": SLOW,
