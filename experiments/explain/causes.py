@@ -24,7 +24,6 @@ from experiments.runs.batches import Batches
 from experiments.runs.executor import Executor
 from experiments.runs.simulate import simulate
 from experiments.simulated import Simulated
-from model import calendar
 from model.scenario import Scenario
 
 NOTHING_ON, EVERYTHING_ON = "everything off", "everything on"
@@ -62,13 +61,14 @@ def _share(year: int, history: Simulated) -> float:
 
 def outcomes(scenario: Scenario) -> list[Outcome]:
     """What is explained of a scenario's history: members at the peak, lost since, and the share of each whole year."""
+    calendar, money = scenario.calendar, scenario.pool.rules.currency.name
     settlements = Counter(calendar.published(period).year for period in range(scenario.periods))
-    years = [year for year, number in settlements.items() if number == calendar.PERIODS_PER_YEAR]
+    years = [year for year, number in settlements.items() if number == calendar.per_year]
     return [
         Outcome("peak", "members at the peak", "million people", 1e-6, _joined),
         Outcome("lost", "members lost since the peak", "million people", 1e-6, _lost),
         *(
-            Outcome(f"share_{year}", f"share of {year}, first plan", "yuan a member", 1.0, partial(_share, year))
+            Outcome(f"share_{year}", f"share of {year}, first plan", f"{money} a member", 1.0, partial(_share, year))
             for year in years
         ),
     ]
