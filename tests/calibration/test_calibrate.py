@@ -46,7 +46,7 @@ def test_unknown_targets_and_parameters_are_refused():
             "low = 0, value = 3, high = 2; allowed: low < high",
         ),
         (HEADER + "a,general,share,2019-01-P1,1,CNY,0,2,A,fitt,s,\n", "role = 'fitt'; allowed: fit, validate"),
-        (HEADER + "a,general,share,2021-01-P1,1,CNY,0,2,A,fit,s,\n", "allowed up to the end of 2020"),
+        (HEADER + "a,general,share,2021-01-P1,1,CNY,0,2,A,fit,s,\n", "allowed up to 2020-12-31"),
         (HEADER + "a,general,shares,2019-01-P1,1,CNY,0,2,A,fit,s,\n", "measure = 'shares'; allowed: annual_share"),
     ],
 )
