@@ -123,6 +123,7 @@ class Causes(Batches):
         """
         made_with = {
             "model": version(),
+            "pool": self.base.pool.key,
             "base": self.base.differences(),
             "mechanisms": {mechanism.name: dict(mechanism.off) for mechanism in self.mechanisms},
         }

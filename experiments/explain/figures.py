@@ -6,23 +6,25 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.explain.causes import EVERYTHING_ON, NOTHING_ON
 from experiments.figures import plain
 
 WHOLE, MORE, LESS = "#555555", "#c0392b", "#1f5fa8"
 COLUMNS = 2
+SMALLEST = 0.005
+"""Steps below it are written as 0."""
 
 
 def waterfall_figure(table: pd.DataFrame, caption: str) -> Figure:
-    """Each outcome from the world with everything off to the one with everything on, a step a mechanism.
+    """Each outcome from a first value to a last one, step by step.
 
     Args:
-        table: as `causes.parts` makes it.
-        caption: what was simulated; wrapped where it is long.
+        table: as `causes.parts` or `accounting.waterfalls` makes it.
+        caption: what the steps are and what was simulated; wrapped where it is long.
     """
     outcomes = list(table.groupby("outcome", sort=False))
     height = -(-len(outcomes) // COLUMNS)
-    figure = Figure(figsize=(12, 0.8 + 3.4 * height), layout="constrained")
+    steps = max(len(rows) for _, rows in outcomes)
+    figure = Figure(figsize=(13, 0.8 + (1.2 + 0.28 * steps) * height), layout="constrained")
     axes = list(figure.subplots(height, COLUMNS, squeeze=False).flat)
     plain(axes)
     for axis, (outcome, rows) in zip(axes, outcomes, strict=False):
@@ -37,16 +39,21 @@ def waterfall_figure(table: pd.DataFrame, caption: str) -> Figure:
         axis.plot(means[[0, -1]], places[[0, -1]], "D", color=WHOLE, markersize=7)
         axis.set_yticks(places, rows["mechanism"], fontsize=8)
         for place in places:
-            text = f"{means[place]:+.3g}" if place in steps else f"{means[place]:.3g}"
+            text = _step(means[place]) if place in steps else f"{means[place]:.3g}"
             right = max(end[place] + errors[place], end[place] - means[place] if place in steps else -np.inf)
             axis.annotate(text, (right, place), xytext=(8, 0), textcoords="offset points", va="center", fontsize=8)
         axis.invert_yaxis()
+        axis.use_sticky_edges = False
         axis.margins(x=0.15)
         axis.set_xlabel(rows["unit"].iloc[0], fontsize=8)
         axis.set_title(str(outcome), loc="left", fontsize=10, fontweight="bold")
         axis.tick_params(axis="x", labelsize=8)
     for axis in axes[len(outcomes) :]:
         axis.set_visible(False)
-    names = f"Diamonds: {NOTHING_ON}, {EVERYTHING_ON}. Steps: Shapley values. Lines: 95 % intervals of the mean."
-    figure.supxlabel(textwrap.fill(f"{names} {caption}", 150), fontsize=8)
+    figure.supxlabel(textwrap.fill(caption, 150), fontsize=8)
     return figure
+
+
+def _step(value: float) -> str:
+    """A step with its sign; what rounding leaves of nothing is nothing."""
+    return f"{value:+.3g}" if abs(value) >= SMALLEST else "0"

@@ -30,18 +30,27 @@ class Mechanism:
     """Parameters with which it does nothing."""
 
 
-def load(file: Path = SHIPPED, names: Sequence[str] | None = None) -> list[Mechanism]:
+def load(file: Path = SHIPPED, names: Sequence[str] | None = None, of: Scenario | None = None) -> list[Mechanism]:
     """The mechanisms of a file, in its order; only some of them if they are named.
+
+    Args:
+        file: the file.
+        names: of mechanisms; all if none is named.
+        of: the scenario that is explained, the default one if none is given. Of those that ship, the ones that its pool
+            does not have are left out.
 
     Raises:
         MechanismError: for a file that cannot be read, an unknown key, parameter or name, a value that a parameter may
             not have, two mechanisms with one parameter, or more than ten of them.
     """
     content = read_toml(file, "mechanisms", MechanismError)
+    explained = of or Scenario()
+    if file == SHIPPED:
+        content = {name: entry for name, entry in content.items() if entry["off"].keys() <= explained.parameters.keys()}
     found: dict[str, Mechanism] = {}
     owner: dict[str, str] = {}
     for name, entry in content.items():
-        mechanism = _mechanism(name, entry, file)
+        mechanism = _mechanism(name, entry, file, explained)
         for parameter in mechanism.off:
             if parameter in owner:
                 raise MechanismError(f"{file.name}: {parameter} is switched off by {owner[parameter]} and by {name}")
@@ -58,7 +67,7 @@ def load(file: Path = SHIPPED, names: Sequence[str] | None = None) -> list[Mecha
     return chosen
 
 
-def _mechanism(name: str, entry: object, file: Path) -> Mechanism:
+def _mechanism(name: str, entry: object, file: Path, explained: Scenario) -> Mechanism:
     if not isinstance(entry, Mapping):
         raise MechanismError(f"{file.name}: {name} = {shown(entry)} is not a table of {', '.join(KEYS)}")
     for key in entry:
@@ -71,7 +80,7 @@ def _mechanism(name: str, entry: object, file: Path) -> Mechanism:
     if not isinstance(off, Mapping) or not off:
         raise MechanismError(f"{file.name}: off = {shown(off)} of {name} is not a table of parameters")
     try:
-        Scenario().replace(**off)
+        explained.replace(**off)
     except UserError as error:
         raise MechanismError(f"{file.name}, {name}: {error}") from None
     return Mechanism(name, str(entry["label"]), str(entry["why"]), dict(off))
