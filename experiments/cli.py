@@ -356,7 +356,7 @@ def page(
     ] = None,
 ) -> None:
     """Open the interactive page: sliders, play, step and reset."""
-    from experiments.app import serve
+    from experiments.page.server import serve
 
     serve(port, host or ())
 

@@ -62,7 +62,7 @@ def colours_of(pool: Pool) -> dict[str, str]:
     return dict(zip(pool.plan_names, OF_PLANS, strict=False)) | {"all": OF_ALL}
 
 
-def _when(period_or_day: str, pool: Pool) -> date:
+def when_published(period_or_day: str, pool: Pool) -> date:
     """The day at which a published figure is drawn."""
     calendar = pool.calendar
     if "P" in period_or_day:
@@ -171,7 +171,7 @@ def _draw_members(axis: Axes, members: pd.DataFrame, targets: pd.DataFrame | Non
         axis.plot(members.index, members[plan], color=colours[plan], label=labels[plan], lw=1.8)
     if targets is not None:
         rows = targets[targets["measure"] == "members"]
-        _points(axis, rows.assign(day=[_when(when, pool) for when in rows["when"]]), million, colours)
+        _points(axis, rows.assign(day=[when_published(when, pool) for when in rows["when"]]), million, colours)
         axis.plot([], [], "o", ms=4, mfc="white", color="#333333", label="published, with accepted band")
     axis.set_ylabel("members" if million == 1 else "million members")
     axis.legend(loc="center", bbox_to_anchor=(0.6, 0.42), fontsize=8, frameon=False)
@@ -186,7 +186,7 @@ def _draw(axis: Axes, curves: pd.DataFrame, targets: pd.DataFrame | None, measur
     if targets is not None:
         settlements = targets["when"].str.contains("-P[12]$") & targets["plan"].isin(list(curves))
         rows = targets[(targets["measure"] == measure) & settlements]
-        _points(axis, rows.assign(day=[_when(when, pool) for when in rows["when"]]), 1.0, colours)
+        _points(axis, rows.assign(day=[when_published(when, pool) for when in rows["when"]]), 1.0, colours)
     axis.set_ylabel(label)
     if len(curves.columns) > 1:
         axis.legend(loc="upper left", bbox_to_anchor=(0.0, 0.9), fontsize=8, frameon=False)

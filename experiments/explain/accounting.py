@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agents.inspection import own_risks
 from agents.population import FIRST_PLAN, MALE, PLACE_MASK
-from agents.views import own_risks
 from experiments.explain.decomposition import of_product
 from model.model import MutualAidModel
 from model.scenario import Scenario

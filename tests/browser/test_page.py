@@ -1,5 +1,6 @@
 """The page in a real browser: it shows, steps, resets and ends without a word of error."""
 
+import re
 import shutil
 import signal
 import socket
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,12 @@ import pytest
 selenium = pytest.importorskip("selenium")
 
 from selenium import webdriver  # noqa: E402 - after the check that it is there
+from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
+from selenium.webdriver import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.remote.webdriver import WebDriver  # noqa: E402
+from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
 pytestmark = pytest.mark.browser
@@ -37,7 +41,10 @@ FLAGS = (
     "--disable-sync",
     "--window-size=1720,2000",
 )
-TILES = 7
+PLOTS = 9
+SCREENSHOTS = ROOT / "out" / "browser"
+Page = Callable[..., None]
+"""Opens the page, with a query."""
 
 
 def _free_port() -> int:
@@ -118,63 +125,166 @@ def _text(browser: WebDriver) -> str:
     return browser.find_element(By.TAG_NAME, "body").text
 
 
+def _wait(browser: WebDriver, condition: Callable[[], object], message: str) -> None:
+    WebDriverWait(browser, PATIENCE, ignored_exceptions=[StaleElementReferenceException]).until(
+        lambda _: condition(), message
+    )
+
+
 def _wait_for(browser: WebDriver, what: str) -> None:
-    WebDriverWait(browser, PATIENCE).until(lambda window: what in _text(window), f"{what!r} does not appear")
+    _wait(browser, lambda: what in _text(browser), f"{what!r} does not appear")
+
+
+def _done(browser: WebDriver) -> int:
+    """Settlements that the headline tells of."""
+    headline = browser.find_element(By.CSS_SELECTOR, ".headline").text
+    found = re.search(r"\((\d+) of \d+\)", headline)
+    return int(found[1]) if found else 0
 
 
 def _press(browser: WebDriver, label: str) -> None:
-    buttons = [b for b in browser.find_elements(By.TAG_NAME, "button") if b.text.strip().upper() == label.upper()]
-    assert len(buttons) == 1, f"{len(buttons)} buttons {label!r}"
-    buttons[0].click()
+    def pressed() -> bool:
+        for button in browser.find_elements(By.TAG_NAME, "button"):
+            if button.text.strip().upper() == label.upper() and button.is_enabled():
+                button.click()
+                return True
+        return False
+
+    _wait(browser, pressed, f"no button {label!r}")
 
 
-def _plots(browser: WebDriver) -> int:
-    """Pictures that have arrived and been decoded."""
-    script = "return [...document.images].filter(i => i.complete && i.naturalWidth > 300).length"
-    return int(browser.execute_script(script))
+def _plots(browser: WebDriver) -> dict[str, dict[str, list]]:
+    """Title of every plot that is drawn -> name of a series -> its points."""
+    script = """
+    return [...document.querySelectorAll('.solara-echarts')].map(e => e.__vue__).filter(v => v.chart).map(v => {
+      const o = v.chart.getOption();
+      return [o.title[0].text, o.series.map(s => [s.name, s.data])];
+    });
+    """
+    return {title: {name: data for name, data in series if name} for title, series in browser.execute_script(script)}
 
 
-def _picture(browser: WebDriver, file: Path) -> None:
+def _field(browser: WebDriver, label: str) -> WebElement:
+    return browser.find_element(By.XPATH, f"//label[text()='{label}']/following-sibling::input")
+
+
+def _write(field: WebElement, text: str) -> None:
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys(text, Keys.ENTER)
+
+
+def _picture(browser: WebDriver, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     time.sleep(1)
-    assert browser.save_screenshot(str(file))
+    assert browser.save_screenshot(str(SCREENSHOTS / f"{name}.png"))
 
 
-def test_step_play_and_reset(server: Server, browser: WebDriver, tmp_path: Path) -> None:
-    browser.get(server.address)
+@pytest.fixture
+def page(server: Server, browser: WebDriver) -> Iterator[Page]:
+    """The page; afterwards nothing was printed, no script failed, and no word of an error is shown."""
+    yield lambda query="": browser.get(f"{server.address}/{query}")
+    severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert severe == []
+    for word in ("exception", "traceback"):
+        assert word not in _text(browser).lower()
+    assert server.interrupt() == 0
+    assert server.output.splitlines() == [f"Mutual aid: who stays? {server.address} (Ctrl-C ends)"]
+
+
+def test_step_play_and_reset(page: Page, browser: WebDriver) -> None:
+    page()
     _wait_for(browser, "Before the launch")
-    WebDriverWait(browser, PATIENCE).until(lambda window: _plots(window) == TILES, "not all plots appear")
-    _picture(browser, tmp_path / "start.png")
-
+    _wait(browser, lambda: len(_plots(browser)) == PLOTS, "not all plots appear")
+    _picture(browser, "start")
     for done in range(1, 4):
         _press(browser, "Step")
         _wait_for(browser, f"({done} of 79)")
+    _wait(browser, lambda: len(_plots(browser)["Members"]["general plan"]) == 3, "three settlements are not drawn")
     _press(browser, "▶")
-    _wait_for(browser, "(20 of 79)")
+    _wait(browser, lambda: _done(browser) >= 6, "it does not play")
     _press(browser, "❚❚")
-    assert _plots(browser) == TILES
-    assert "million members" in _text(browser)
-    _picture(browser, tmp_path / "after-a-year.png")
-
+    time.sleep(2)
+    stopped = _done(browser)
+    time.sleep(2)
+    assert _done(browser) == stopped < 79
+    assert len(_plots(browser)["Members"]["general plan"]) == stopped
+    _picture(browser, "paused")
     _press(browser, "Reset")
     _wait_for(browser, "Before the launch")
     _press(browser, "Step")
     _wait_for(browser, "(1 of 79)")
-    assert _plots(browser) == TILES
-    assert "198,100 simulated people" in _text(browser)
 
-    seed = browser.find_element(By.CSS_SELECTOR, "input[type=text]")
-    seed.send_keys("x", Keys.TAB)
+
+def test_a_changed_scenario_and_a_bad_seed(page: Page, browser: WebDriver) -> None:
+    page()
+    _wait_for(browser, "scenario default, seed 1")
+    browser.find_element(By.XPATH, "//label[text()='Scenario of the first world']/../..").click()
+    choice = "//*[contains(@class, 'menuable__content__active')]//*[text()='no_gate']"
+    _wait(browser, lambda: browser.find_elements(By.XPATH, choice), "no list of scenarios")
+    browser.find_element(By.XPATH, choice).click()
+    _write(_field(browser, "Seed of every draw"), "7")
+    time.sleep(1)
     _press(browser, "Reset")
-    _wait_for(browser, "seed = '1x' is not allowed")
-    _picture(browser, tmp_path / "refused.png")
+    _wait_for(browser, "scenario no_gate, seed 7")
+    _write(_field(browser, "Seed of every draw"), "7x")
+    _wait_for(browser, "seed = '7x' is not allowed")
+    _press(browser, "Reset")
+    _wait_for(browser, "the last choice that was allowed is shown")
+    assert "scenario no_gate, seed 7" in _text(browser)
+    _picture(browser, "refused")
 
-    for word in ("error", "exception", "traceback"):
-        assert word not in _text(browser).lower()
-    severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    assert severe == []
 
-    assert server.interrupt() == 0
-    assert server.output.splitlines() == [f"Mutual aid: who stays? {server.address} (Ctrl-C ends)"]
+def test_a_shared_link_leads_to_two_worlds_and_a_life(page: Page, browser: WebDriver) -> None:
+    page("?scenario=default&seed=3&second.scenario=no_gate&second.information=0.9")
+    _wait_for(browser, "scenario default, seed 3")
+    _press(browser, "▶")
+    _wait_for(browser, "(79 of 79)")
+    _wait(browser, lambda: len(_plots(browser)["Members"]["general plan"]) == 79, "not all is drawn")
+    members = _plots(browser)["Members"]
+    assert len(members["general plan, second world"]) == 79
+    assert members["general plan, second world"] != members["general plan"]
+    assert "Two worlds in numbers" in _text(browser)
+    assert "difference" in _text(browser)
+    link = browser.find_element(By.LINK_TEXT, "Link to this choice").get_attribute("href")
+    assert link.endswith("?scenario=default&seed=3&second.scenario=no_gate&second.information=0.9")
+    crowd = browser.find_element(By.CSS_SELECTOR, ".solara-echarts")
+    place = """
+    const v = document.querySelector('.solara-echarts').__vue__;
+    const [age, risk] = v.chart.getOption().series.find(s => s.name === 'covered').data[5];
+    const [x, y] = v.chart.convertToPixel('grid', [age, risk]);
+    const box = v.$el.getBoundingClientRect();
+    return [Math.round(x - box.width / 2), Math.round(y - box.height / 2)];
+    """
+    ActionChains(browser).move_to_element_with_offset(crowd, *browser.execute_script(place)).click().perform()
+    _wait_for(browser, "One life. Row ")
+    life = browser.find_element(By.CSS_SELECTOR, ".life").text
+    assert "hears of the pool" in life
+    assert "joins the" in life
+    _picture(browser, "life")
+
+
+def test_a_link_with_nonsense_is_a_sentence(page: Page, browser: WebDriver) -> None:
+    page("?scenario=nowhere&fee_rat=2")
+    _wait_for(browser, "The link is not followed: unknown parameter 'fee_rat'; did you mean 'fee_rate'?")
+    assert "scenario default, seed 1" in _text(browser)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080), (400, 850)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_every_window(page: Page, browser: WebDriver, width: int, height: int, scheme: str) -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    page("?second.scenario=no_gate")
+    _wait_for(browser, "Choose" if width < 600 else "Before the launch")
+    ink = "return document.querySelector('.solara-echarts').__vue__.chart.getOption().title[0].textStyle.color"
+    _wait(browser, lambda: browser.execute_script(ink) == ("#d8d8d8" if scheme == "dark" else "#333333"), "wrong ink")
+    for tile in browser.find_elements(By.CSS_SELECTOR, ".tile"):
+        assert tile.rect["x"] + tile.rect["width"] <= width
+    _picture(browser, f"{width}-{scheme}")
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:

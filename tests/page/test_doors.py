@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 
-from experiments.app import guarded
+from experiments.page.server import guarded
 
 
 async def page(_):

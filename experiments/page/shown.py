@@ -1,0 +1,125 @@
+"""What the page shows: read off the worlds at once, while none of them steps.
+
+Mesa steps in one thread and a browser's events arrive in others, so nothing is drawn from a model directly.
+"""
+
+from dataclasses import dataclass
+from itertools import takewhile
+
+import pandas as pd
+
+from experiments.page.crowd import Life, Seen
+from experiments.page.demand import Curves, demand
+from experiments.page.history import History
+from experiments.page.worlds import PageModel, Watched
+from experiments.style import plan_label
+from model.pool import Event
+
+
+@dataclass(frozen=True)
+class World:
+    """One world after a settlement."""
+
+    history: History
+    seen: Seen
+    demand: Curves | None
+    """Of the first plan."""
+    numbers: dict[str, float]
+    """What the last settlement has come to, each with its unit in its name; empty before the first."""
+    ledger: pd.DataFrame
+    """The transfers of the last settlement."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All worlds of a visitor after a settlement."""
+
+    done: int
+    """Settlements so far."""
+    headline: str
+    population: str
+    refused: str
+    plans: list[str]
+    first: str
+    """The launch (ISO)."""
+    last: str
+    """The publication of the last settlement to come (ISO)."""
+    events: list[Event]
+    worlds: list[World]
+
+    @property
+    def histories(self) -> list[History]:
+        """The history of each world."""
+        return [world.history for world in self.worlds]
+
+
+def shown(model: PageModel) -> Shown:
+    """What a model shows now."""
+    with model.still:
+        scenario, done = model.scenario, model.period
+        launch, last = model.days
+        headline = f"Before the launch on {launch:%-d %B %Y}"
+        if done:
+            day = f"{model.day(done - 1):%-d %B %Y}"
+            headline = f"Settlement {model.settlement}, published {day} ({done} of {scenario.periods})"
+        population = (
+            f"{scenario.rows:,} simulated people stand for {scenario.potential_population / 1e6:.0f} million; "
+            f"scenario {model.choice.first.scenario}, seed {scenario.seed}."
+        )
+        return Shown(
+            done,
+            headline,
+            population,
+            model.refused,
+            list(model.plan_names),
+            launch.isoformat(),
+            last.isoformat(),
+            model.events(),
+            [_world(world) for world in model.worlds],
+        )
+
+
+def life(model: PageModel, world: int, row: int) -> Life:
+    """What happened so far to one person who is watched in one of the worlds."""
+    with model.still:
+        return model.worlds[world].crowd.life(row)
+
+
+def _world(world: Watched) -> World:
+    history = History.of_report(world.report, list(world.plan_names))
+    return World(history, world.crowd.seen(), demand(world), key_numbers(history), _ledger(world))
+
+
+def _ledger(world: Watched) -> pd.DataFrame:
+    last = takewhile(lambda transfer: transfer.period == world.period - 1, reversed(world.ledger.transfers))
+    rows = [
+        {
+            "from": transfer.source,
+            "to": transfer.target,
+            "for": transfer.reason,
+            "yuan": transfer.amount / world.scenario.pool.minor,
+        }
+        for transfer in reversed(list(last))
+    ]
+    return pd.DataFrame(rows, columns=["from", "to", "for", "yuan"]).astype({"yuan": float})
+
+
+def key_numbers(history: History) -> dict[str, float]:
+    """What the last settlement has come to, each with its unit in its name; empty before the first."""
+    if not history.days:
+        return {}
+    year = history.days[-1][:4]
+    of_year = [day.startswith(year) for day in history.days]
+    found = {"members of all plans (million)": history.total("members")[-1] / 1e6}
+    for plan in history.plans:
+        shares = history.of(plan, "share_yuan")
+        found[f"share of this settlement, {plan_label(plan)} (yuan)"] = shares[-1]
+        found[f"bill of {year} so far, {plan_label(plan)} (yuan)"] = shares[of_year].sum()
+    first = history.plans[0]
+    for who, words in (("member", "members"), ("nonmember", "people outside")):
+        risk = 1e3 * history.of(first, f"{who}_mean_risk")[-1]
+        found[f"mean own risk of {words}, {plan_label(first)} (per 1,000 and year)"] = risk
+    found["left so far by their own decision (million)"] = history.total("left").sum() / 1e6
+    found["aid paid so far (billion yuan)"] = history.total("aid_yuan").sum() / 1e9
+    found["trust in the platform (%)"] = 100 * history.of(first, "trust")[-1]
+    return {name: float(value) for name, value in found.items()}
