@@ -183,12 +183,12 @@ def measure_memory(rows: int) -> dict[str, Any]:
 def measure_pass(rows: int) -> dict[str, Any]:
     """The crowd's pass over people none of whom is due."""
     from agents.crowd.driver import Crowd
-    from agents.population import COLUMNS, PLACES, Columns, Population
+    from agents.population import COLUMNS, FIRST_PLAN, Columns, Population
 
     small = _model(WARM_ROWS)
     # Nobody is due, so no other column is looked at.
     columns = {name: np.zeros(1, dtype=column.dtype) for name, column in COLUMNS.items()}
-    columns["status"] = np.random.default_rng(1).integers(0, len(PLACES), rows, dtype=np.uint8)
+    columns["status"] = np.random.default_rng(1).integers(0, FIRST_PLAN + 3, rows, dtype=np.uint8)
     columns["clock"] = np.full(rows, np.inf, dtype=np.float32)
     people = Population(Columns(**columns), small.population.fate, small.population.scale)
     driver, times, counted = Crowd(people, small.cohorts), [], 0

@@ -105,7 +105,7 @@ def test_a_source_that_names_a_file_names_one_of_the_repository():
     sources = [par.source for par in PARAMETERS.values()] + [prior.source for prior in priors.load().fitted]
     cited = {match for source in sources for match in re.findall(r"([\w./-]+\.md)(?:, ([\w ]+))?", source)}
     assert len(cited) >= 5
-    data = Path(__file__).parents[1] / "model" / "data"
+    docs = Path(__file__).parents[1] / "docs"
     for file, section in cited:
-        text = (data / file).read_text(encoding="utf-8")
+        text = (docs / file).read_text(encoding="utf-8")
         assert not section or f"## {section}\n" in text, f"{file} has no section '{section}'"
