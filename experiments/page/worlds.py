@@ -3,6 +3,7 @@
 This is the one file of the page that knows the model's calendar and its events.
 """
 
+import gc
 import threading
 from datetime import date
 
@@ -75,6 +76,8 @@ class PageModel(Watched):
     """
 
     def __init__(self, scenario: Scenario | None = None, *, visit: Visit | None = None) -> None:
+        # Models refer to themselves, and the collector counts objects, not bytes: a few Resets would fill the memory.
+        gc.collect()
         visit = visit or Visit(Choice())
         self.still = threading.RLock()
         """Held while a world steps, and while what it shows is read off."""
