@@ -23,8 +23,8 @@ from experiments.runs.executor import Executor
 
 ELSEWHERE_SEED, AGAIN_SEED = 650_000, 800_000
 """First seeds: of runs at points found elsewhere, of those of the set that is kept."""
-CANDIDATES, ROUNDS, CENTRE_SCALE, CENTRE_SEED = 24, 4, 100.0, 1
-"""The centre is the nearest of so many points a round, simulated at this scale, where seeds matter little."""
+CANDIDATES, ROUNDS, FINER, CENTRE_SEED = 24, 4, 2.5, 1
+"""The centre is the nearest of so many points a round, simulated with so many times the rows, so seeds matter less."""
 NEAR, STEPS = 200, 20_000
 """The next round looks on an emulator at so many steps from the nearest points, along differences between them."""
 INTERVAL = (0.05, 0.95)
@@ -144,7 +144,7 @@ def _centre(
     with threadpool_limits(1):
         for number in range(ROUNDS):
             seeds = [CENTRE_SEED] * len(asked)
-            _, finely = journal.simulate(f"centre-{number}", to_cube(asked), CENTRE_SCALE, seeds, run)
+            _, finely = journal.simulate(f"centre-{number}", to_cube(asked), plan.scale / FINER, seeds, run)
             tried, apart = np.concatenate([tried, asked]), np.append(apart, distance(found, rows, finely))
             progress("centre", len(tried), ROUNDS * CANDIDATES, float(apart.min()))
             known = np.concatenate([known, asked])

@@ -77,7 +77,8 @@ def calibrated(folder, run):
 def test_an_interrupted_calibration_goes_on_to_the_same_end(finished, folder, run):
     whole = finished[1]
     chains = [f"chains-{step:04d}" for step in range(9)]
-    assert journal_in(folder).whole() == ["again", "centre", *chains, "noise", "search-0000", "wave-0"]
+    centres = [f"centre-{number}" for number in range(4)]
+    assert journal_in(folder).whole() == ["again", *centres, *chains, "noise", "search-0000", "wave-0"]
     for part, file in journal_in(folder).finished().items():
         if part.batch not in {"search-0000", "chains-0000", "chains-0003"}:
             file.unlink()
