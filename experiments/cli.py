@@ -103,7 +103,7 @@ def _closing_words(run: "Run", out: Path, screen: Console) -> None:
 
 MOST_DIFFERENCES = 12
 """Differences of a scenario that are listed with all scenarios; of more, only the number is told."""
-RUN_FILES = ("history.csv", "run.json", "history.png", "targets.csv", "bands.png")
+RUN_FILES = ("history.csv", "run.json", "history.png", "targets.csv", "bands.png", "bands.csv", "fitted_bands.csv")
 """What stands for one run in its folder, whichever command made it."""
 
 

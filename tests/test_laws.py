@@ -209,12 +209,14 @@ def test_with_information_the_frail_stay():
 
 @pytest.mark.parametrize("blind", [("entry_knowledge",), ("exit_knowledge",), ("entry_knowledge", "exit_knowledge")])
 def test_knowledge_that_does_not_count_selects_nobody(blind):
-    # One door is enough for selection; when neither looks at one's own risk, there is none (five standard errors).
+    # One door is enough for selection; when neither looks at one's own risk, there is none: five standard errors, and
+    # what illness itself takes away.
     model = MutualAidModel(Scenario(**(BLIND | {"information": 1.0} | dict.fromkeys(blind, 0.0))))
     model.run()
     difference, error = frailty_of_members(model)
-    assert (difference > 10 * error) == (len(blind) == 1)
-    assert len(blind) == 1 or abs(difference) < 5 * error + 0.005
+    found = abs(difference) > 5 * error + 0.005
+    assert found == (len(blind) == 1)
+    assert difference > 0 or not found
 
 
 def test_without_illness_cover_is_worth_nothing_and_nobody_joins():

@@ -44,17 +44,21 @@ FAR = {
     "case_cap": 0.001,
     "cancer_case_cap": 0.001,
     "yearly_cap": 5.0,
-    "review_periods": 2,
+    "review_periods": 5,
+    "seniors_screening": 0.0,
     "review_start": 100.0,
     "review_clearing": 10.0,
-    "covid_filing": 0.0,
+    "covid_filing": 0.9,
     "covid_review": 1.0,
     "periods": 60,
 }
 
 
-NEEDS = {"insurance_fee_rate": {"review_periods": 0, "lag_months": 0.0, "review_start": 100.0}}
-"""What else must be so that a parameter matters: aid in the insurance phase, in which few claims were paid."""
+UNSEEN = {"price_memory": 0.001, "salience": 0.0, "level_salience": 0.0}
+"""With these hardly anybody sees a bill."""
+NEEDS = {"insurance_fee_rate": {"review_periods": 0, "lag_months": 0.0, "review_start": 100.0, **UNSEEN}}
+"""What else must be so that a parameter matters: aid in the insurance phase, in which few claims were paid,
+and nobody who leaves because of it."""
 
 
 @cache

@@ -358,6 +358,7 @@ def draw_bands(folder: "OutputFolder", compared: Any) -> None:
     quantiles = ensemble.bands(runs)
     title = f"{len(runs)} parameter sets fitted to the record up to the end of 2020: median, 50 and 90 % bands"
     folder.table("bands.csv", quantiles)
+    folder.table("fitted_bands.csv", ensemble.condensed(quantiles))
     folder.picture("bands.png", figures.history_figure(quantiles, compared, title))
 
 

@@ -118,7 +118,8 @@ class TestSummaries:
         in_2020 = general["date"].str.startswith("2020")
         assert found["share_2020"] == general.loc[in_2020, "share_yuan"].sum()
         assert found["peak_members"] == small_history.groupby("period")["members"].sum().max()
-        assert 0 < found["fall_2021"] < 1
+        members = small_history.groupby("date")["members"].sum()
+        assert found["fall_2021"] == pytest.approx(1 - members["2021-12-21"] / members["2020-12-21"], abs=0.02)
         assert 0.5 < found["selection"] < 1.5
 
     def test_what_a_run_does_not_reach_is_not_a_number(self, small_history):
