@@ -350,7 +350,7 @@ class Record(Checked):
     fitted_until: Day
     """Last day that may be fitted."""
     naive: str = ""
-    """What one would have said without a model."""
+    """Table of what one would have said without a model: level, change a month, months ahead of a held-out row."""
 
 
 class Declared(Checked):

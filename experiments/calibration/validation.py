@@ -1,74 +1,58 @@
-"""The held-out test: 2021 as the set fitted to the end of 2020 foresees it, against the record and naive forecasts."""
+"""The held-out test: what the fitted set foresees of the rows not fitted, against the record and naive forecasts."""
 
-from datetime import date
+import io
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.targets import Target
+from experiments.targets import Target, TargetError
+from model.pool import Pool, default
 
-DAYS_IN_MONTH = 365.25 / 12
-MONTHS_OF_BILLS = 2.5
-"""From the first settlement of October to the second of December."""
 DAMPED = 0.9
 NAIVE = ("last_value", "trend", "damped")
+NAIVE_COLUMNS = ("id", "level", "change_per_month", "months", "note")
 SCORES = {"crps_last": "last_value", "crps_trend": "trend", "crps_damped": "damped"}
 """Column of a naive forecast's score -> the forecast."""
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
 
-def naive_forecasts(targets: list[Target]) -> pd.DataFrame:
-    """What one would have said at the end of 2020 without a model, one line a `validate` row that it can be said of.
+def naive_forecasts(targets: list[Target], pool: Pool | None = None) -> pd.DataFrame:
+    """What one would have said on the last day that may be fitted, without a model: one line a `validate` row.
 
-    `last_value`: 2021 is 2020 once more; members stay as they were; a rate stays what it was last. `trend`: what
-    changed from 2019 to 2020 changes by as much again; members and single settlements go on as between their last two
-    published numbers (for settlements: from the first of October). `damped`: a trend that loses a tenth every month
-    (Gardner & McKenzie 1985).
+    The pool's record holds a level and a change a month for each row of which something can be said (`[record] naive`).
+    `last_value` is the level; `trend` goes on by the change; `damped` is a trend that loses a tenth a month (Gardner
+    & McKenzie 1985). A pool without such a table has no lines.
+
+    Raises:
+        TargetError: for a table that lacks a column, a row that the record does not have, or a number that is none.
     """
-    known = {target.id: target.value for target in targets if target.role == "fit"}
-    share, cases, aid = known["general_share_2020"], known["recipients_2020"], known["aid_2020"]
-    rise = share - known["general_share_2019"]
-    more_cases = cases - known["recipients_2019"]
-    cases_so_far = known["recipients_cum_2020-12-28"]
-    # The aid of 2019 is not in the record: its recipients at the mean aid of 2020.
-    aid_2019 = aid / cases * known["recipients_2019"]
-    members, before = known["all_members_2020-12-28"], known["all_members_2020-11-14"]
-    lost = (before - members) / ((date(2020, 12, 28) - date(2020, 11, 14)).days / DAYS_IN_MONTH)
-    bill = known["general_settlement_2020-12-P2"]
-    dearer = (bill - known["general_settlement_2020-10-P1"]) / MONTHS_OF_BILLS
-    # Level, change a year or a month, and years or months of it.
-    forecasts = {
-        "general_share_2021": (share, rise, 12),
-        "recipients_cum_2021-12-28": (cases_so_far + cases, more_cases, 12),
-        # Two more settlements of the 24 of a year.
-        "recipients_cum_final": (cases_so_far + 26 / 24 * cases, 26 / 24 * more_cases, 12),
-        "recipients_2021-01-P1": (cases / 24, more_cases / 24, 12),
-        "aid_cum_2021-12-28": (aid_2019 + 2 * aid, aid - aid_2019, 12),
-        "exit_rate_2021": (lost, 0.0, 12),
-    }
-    rows = {
-        name: (level, level + change, level + change * damping(months))
-        for name, (level, change, months) in forecasts.items()
-    }
-    monthly = {
-        "all_members_2021-01-21": (members, -lost, date(2021, 1, 21)),
-        "all_members_2021-08-07": (members, -lost, date(2021, 8, 7)),
-        "all_members_2021-12-28": (members, -lost, date(2021, 12, 28)),
-        "general_settlement_2021-03-P1": (bill, dearer, date(2021, 3, 7)),
-        # The middle of May to October.
-        "general_plateau_2021": (bill, dearer, date(2021, 7, 31)),
-    }
-    for name, (level, change, day) in monthly.items():
-        months = (day - date(2020, 12, 28)).days / DAYS_IN_MONTH
-        rows[name] = (level, level + change * months, level + change * months * damping(months))
-    return pd.DataFrame(
-        [
-            {"id": target.id} | dict(zip(NAIVE, rows[target.id], strict=True))
-            for target in targets
-            if target.role == "validate" and target.id in rows
-        ]
-    )
+    pool = pool or default()
+    record = pool.rules.record
+    held_out = {target.id for target in targets if target.role == "validate"}
+    lines = []
+    for row in _naive_table(pool, record.naive) if record and record.naive else []:
+        where = f"row '{row['id']}' of {record.naive}" if record else ""
+        try:
+            level, change, months = (float(row[column]) for column in ("level", "change_per_month", "months"))
+        except ValueError:
+            raise TargetError(f"{where}: level, change_per_month and months must be numbers") from None
+        if months <= 0:
+            raise TargetError(f"{where}: months = {months:g} is not allowed: more than 0")
+        if row["id"] in held_out:
+            risen = change * months
+            values = (level, level + risen, level + risen * damping(months))
+            lines.append({"id": row["id"]} | dict(zip(NAIVE, values, strict=True)))
+    return pd.DataFrame(lines, columns=["id", *NAIVE])
+
+
+def _naive_table(pool: Pool, file: str) -> list[dict[str, str]]:
+    """The rows of the table, as text."""
+    table = pd.read_csv(io.StringIO(pool.content[file]), dtype=str, keep_default_na=False)
+    for column in NAIVE_COLUMNS:
+        if column not in table:
+            raise TargetError(f"column '{column}' is missing in {file}; needed: {', '.join(NAIVE_COLUMNS)}")
+    return table[list(NAIVE_COLUMNS)].to_dict("records")  # type: ignore[return-value]
 
 
 def damping(months: float) -> float:

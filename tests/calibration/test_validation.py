@@ -22,6 +22,8 @@ def test_naive_forecasts_by_hand():
     assert naive.at["general_share_2021", "trend"] == pytest.approx(90.56 + 90.56 - 29.17)
     assert naive.at["recipients_cum_2021-12-28", "last_value"] == 85_203 + 68_675
     assert naive.at["all_members_2021-12-28", "last_value"] == 102.19e6
+    # The aid of 2019: its recipients at the mean aid of 2020.
+    assert naive.at["aid_cum_2021-12-28", "last_value"] == pytest.approx(9.9e9 * (2 + 16_528 / 68_675), rel=1e-6)
     # 3.61 million fewer in 44 days, or 1.4456 months.
     assert naive.at["exit_rate_2021", "last_value"] == pytest.approx(3.61e6 / 1.4456, rel=1e-4)
     # A year is 11.992 months of 30.4375 days.
