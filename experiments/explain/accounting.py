@@ -213,13 +213,10 @@ def account(observed: pd.DataFrame, per_year: int) -> pd.DataFrame:
         for before, after in pairwise(records):
             if after["year"] != before["year"] + 1:
                 continue
-            names = ["own_risk", *FACTORS]
-            parts = of_product({name: before[name] for name in names}, {name: after[name] for name in names})
+            first, second = ({name: year[name] for name in ("own_risk", *FACTORS)} for year in (before, after))
+            parts = of_product(first, second)
             # What a unit of own risk is worth: its part is linear in its change.
-            units = {name: (0.0 if name == "own_risk" else before[name]) for name in names}
-            worth = of_product(units, {name: (1.0 if name == "own_risk" else after[name]) for name in names})[
-                "own_risk"
-            ]
+            worth = of_product(first | {"own_risk": 0.0}, second | {"own_risk": 1.0})["own_risk"]
             of_risk = risks.loc[after["year"]] - risks.loc[before["year"]]
             found = {term: float(worth * of_risk[term]) for term in RISK_TERMS}
             found |= {name: parts[name] for name in FACTORS}

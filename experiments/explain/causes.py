@@ -47,7 +47,7 @@ def _lost(history: Simulated) -> float:
     return float(members.max() - members[-1])
 
 
-def _joined(history: Simulated) -> float:
+def _peak(history: Simulated) -> float:
     return float(history.series("all", "members").max())
 
 
@@ -65,7 +65,7 @@ def outcomes(scenario: Scenario) -> list[Outcome]:
     settlements = Counter(calendar.published(period).year for period in range(scenario.periods))
     years = [year for year, number in settlements.items() if number == calendar.per_year]
     return [
-        Outcome("peak", "members at the peak", "million people", 1e-6, _joined),
+        Outcome("peak", "members at the peak", "million people", 1e-6, _peak),
         Outcome("lost", "members lost since the peak", "million people", 1e-6, _lost),
         *(
             Outcome(f"share_{year}", f"share of {year}, first plan", f"{money} a member", 1.0, partial(_share, year))
