@@ -32,7 +32,7 @@ for line in sys.stdin:
     begin = time.perf_counter()
     history = MutualAidModel(scenario).run()
     seconds = time.perf_counter() - begin
-    shares = history["share_yuan"].round(9).tolist() + history["members"].tolist()
+    shares = history["share"].round(9).tolist() + history["members"].tolist()
     print(repr((seconds, shares)), flush=True)
 """
 

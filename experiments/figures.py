@@ -99,13 +99,13 @@ def history_figure(
     days = pd.to_datetime(middle["date"])
     wide = {
         name: middle.assign(day=days).pivot(index="day", columns="plan", values=name)
-        for name in ("members", "share_yuan", "recipients")
+        for name in ("members", "share", "recipients")
     }
-    cheap, dear = _panels(wide["share_yuan"], pool)
+    cheap, dear = _panels(wide["share"], pool)
     million = 1e-6 if wide["members"].to_numpy().max(initial=0) >= MILLIONS else 1.0
     _draw_members(axes[0], wide["members"] * million, targets, pool, million)
     for axis, plans in ((axes[1], cheap), (axes[2], dear)):
-        _draw(axis, wide["share_yuan"][plans], targets, "share", f"{money} per member\nand settlement", pool)
+        _draw(axis, wide["share"][plans], targets, "share", f"{money} per member\nand settlement", pool)
         axis.set_title(f"Share: {', '.join(pool.plan_labels[plan] for plan in plans)}", loc="left", fontsize=10)
     each = wide["recipients"].drop(columns="all", errors="ignore")
     _draw(axes[3], each, targets, "recipients", "people per settlement", pool)
@@ -113,8 +113,8 @@ def history_figure(
     if "probability" in history:
         colours = colours_of(pool)
         _shade(axes[0], history, "members", ("all", *pool.plan_names), million, colours)
-        _shade(axes[1], history, "share_yuan", cheap, 1.0, colours)
-        _shade(axes[2], history, "share_yuan", dear, 1.0, colours)
+        _shade(axes[1], history, "share", cheap, 1.0, colours)
+        _shade(axes[2], history, "share", dear, 1.0, colours)
         _shade(axes[3], history, "recipients", pool.plan_names, 1.0, colours)
     plain(axes)
     for axis in axes:

@@ -34,7 +34,7 @@ def record_table(compared: pd.DataFrame) -> pd.DataFrame:
     """Target, published, accepted band, simulated, inside, as a reader would write them: headline rows first."""
     lines = []
     for row in compared.to_dict("records"):
-        unit = str(row["unit"]).replace("CNY", "yuan")
+        unit = str(row["unit"])
         lines.append(
             {
                 "target": str(row["id"]),
@@ -52,7 +52,7 @@ def record_table(compared: pd.DataFrame) -> pd.DataFrame:
 def year_table(history: pd.DataFrame, money: str) -> pd.DataFrame:
     """What a run says of each plan and year: members at its end, a member's shares, recipients."""
     by_year = history.assign(year=history["date"].str[:4]).groupby(["year", "plan"], sort=False)
-    sums = by_year.agg(members=("members", "last"), share=("share_yuan", "sum"), recipients=("recipients", "sum"))
+    sums = by_year.agg(members=("members", "last"), share=("share", "sum"), recipients=("recipients", "sum"))
     return sums.reset_index().rename(columns={"members": "members at the end", "share": f"share ({money} a member)"})
 
 

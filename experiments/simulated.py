@@ -203,7 +203,7 @@ def _extreme(find: Callable[[Series], float]) -> Callable[[Simulated, Question],
     """The lowest or highest share of one settlement within some months; settlements without a claim do not count."""
 
     def measured(history: Simulated, asked: Question) -> float:
-        shares = history.between(history.series(asked.plan, "share_yuan"), *_months(asked.when))
+        shares = history.between(history.series(asked.plan, "share"), *_months(asked.when))
         billed = shares[shares > 0]
         return find(billed) if billed.size else math.nan
 
@@ -261,9 +261,9 @@ def _paid_by_platform_from(history: Simulated, asked: Question) -> float:
     day, calendar = date.fromisoformat(asked.when), history.pool.calendar
     if not history.days or day > calendar.debited(len(history.days) - 1):
         return math.nan
-    paid = history.series(asked.plan, "platform_yuan")
+    paid = history.series(asked.plan, "platform_paid")
     due = [calendar.debited(period) >= day for period in range(len(paid))]
-    return float(paid[due].sum() + history.series(asked.plan, "owed_yuan")[-1])
+    return float(paid[due].sum() + history.series(asked.plan, "outstanding")[-1])
 
 
 def _at(name: str) -> Callable[[Simulated, Question], float]:
@@ -279,14 +279,14 @@ def _mean(name: str) -> Callable[[Simulated, Question], float]:
 
 
 MEASURED: dict[str, Callable[[Simulated, Question], float]] = {
-    "annual_share": _sum("share_yuan"),
-    "share": lambda history, asked: _of_period(history, asked, "share_yuan"),
-    "share_month": _sum("share_yuan"),
+    "annual_share": _sum("share"),
+    "share": lambda history, asked: _of_period(history, asked, "share"),
+    "share_month": _sum("share"),
     "recipients": _recipients,
     "recipients_month": _sum("recipients"),
     "recipients_cumulative": _cumulative("recipients"),
-    "aid": _sum("aid_yuan"),
-    "aid_cumulative": _cumulative("aid_yuan"),
+    "benefits_paid": _sum("benefits_paid"),
+    "benefits_paid_cumulative": _cumulative("benefits_paid"),
     "member_mean_age": _mean_age,
     "member_share_born": _member_share_born,
     "recipient_share_born": _recipient_share_born,
@@ -297,8 +297,8 @@ MEASURED: dict[str, Callable[[Simulated, Question], float]] = {
     "members": _members,
     "net_exit_rate": _net_exit,
     "largest_fall": _largest_fall,
-    "float_per_settlement": _mean("collected_yuan"),
-    "pending_liability": _at("owed_yuan"),
+    "float_per_settlement": _mean("collected"),
+    "pending_liability": _at("outstanding"),
     "migrated_members": _cumulative("taken_over"),
 }
 """How each measure of the record is read off a simulated history."""

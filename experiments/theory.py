@@ -149,7 +149,7 @@ def spiral(
     model = MutualAidModel(scenario, population=population)
     history = model.run()
     general = history[history["plan"] == "general"]
-    prices = scenario.calendar.per_year * general["share_yuan"].to_numpy() / unit
+    prices = scenario.calendar.per_year * general["share"].to_numpy() / unit
     insured = (model.population.columns.status & PLACE_MASK) == FIRST_PLAN
     return Spiral(np.concatenate([[first_price], prices]), general["members"].to_numpy() / costs.size, costs, insured)
 

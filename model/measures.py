@@ -107,6 +107,7 @@ class Measure(NamedTuple):
 
     label: str
     unit: str
+    """`money` is the currency of the pool."""
     kind: str
     """`stock`, `flow` or `ratio`."""
     of: Callable[[Periods], NDArray[Any]]
@@ -157,39 +158,39 @@ MEASURES = {
     ),
     "recipients": Measure("claims granted and paid", "people", "flow", lambda s: s.outcomes[:, :, GRANTED]),
     "recipients_female": Measure("of those, to women", "people", "flow", lambda s: s.granted_to_women),
-    "aid_yuan": Measure("aid paid", "yuan", "flow", lambda s: s.money("aid") / s.minor),
-    "owed_yuan": Measure(
-        "aid due for claims diagnosed and not yet decided",
-        "yuan",
+    "benefits_paid": Measure("benefits paid", "money", "flow", lambda s: s.money("aid") / s.minor),
+    "outstanding": Measure(
+        "outstanding claims: diagnosed and not yet decided",
+        "money",
         "stock",
         lambda s: s.outstanding("reported") + s.outstanding("unreported"),
     ),
-    "reported_yuan": Measure(
-        "of that, for claims filed (reported but not settled)", "yuan", "stock", lambda s: s.outstanding("reported")
+    "outstanding_reported": Measure(
+        "of that, claims filed (reported but not settled)", "money", "stock", lambda s: s.outstanding("reported")
     ),
-    "unreported_yuan": Measure(
-        "of that, for claims not filed (incurred but not reported)",
-        "yuan",
+    "outstanding_ibnr": Measure(
+        "of that, claims not filed (incurred but not reported, IBNR)",
+        "money",
         "stock",
         lambda s: s.outstanding("unreported"),
     ),
-    "fee_yuan": Measure("management fee", "yuan", "flow", lambda s: s.money("fee") / s.minor),
-    "collected_yuan": Measure(
+    "fee": Measure("management fee", "money", "flow", lambda s: s.money("fee") / s.minor),
+    "collected": Measure(
         "shares collected from members",
-        "yuan",
+        "money",
         "flow",
         lambda s: (s.money("collected") - s.waived) / s.minor,
     ),
-    "platform_yuan": Measure(
+    "platform_paid": Measure(
         "paid by the platform (caps, waivers, closing)",
-        "yuan",
+        "money",
         "flow",
         lambda s: (s.money("subsidy") + s.waived) / s.minor,
     ),
-    "carry_yuan": Measure("left in the pool by rounding", "yuan", "stock", lambda s: s.money("carry") / s.minor),
-    "share_yuan": Measure(
+    "carry": Measure("left in the pool by rounding", "money", "stock", lambda s: s.money("carry") / s.minor),
+    "share": Measure(
         "a member's share of this settlement, on average",
-        "yuan",
+        "money",
         "flow",
         lambda s: s.mean_share / s.minor,
     ),
@@ -232,7 +233,7 @@ MEASURES = {
         "stock",
         lambda s: s.trust,
     ),
-    "expected_price_yuan": Measure(
-        "what a year is expected to cost, on average", "yuan/year", "stock", lambda s: s.of("expected_price")
+    "expected_price": Measure(
+        "what a year is expected to cost, on average", "money/year", "stock", lambda s: s.of("expected_price")
     ),
 }

@@ -273,7 +273,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         ),
     ] = 1.0
     closing: Annotated[
-        bool, Par("the closing of the pool, if its record has one", "yes or no", 0, 1, raises="platform_yuan")
+        bool, Par("the closing of the pool, if its record has one", "yes or no", 0, 1, raises="platform_paid")
     ] = True
 
     # How it is computed

@@ -27,7 +27,7 @@ def test_expected_claims_have_the_mean_of_the_sampled_ones():
         totals = []
         for expected in (False, True):
             history = MutualAidModel(Scenario(rng=seed, expected_claims=expected, **STILL)).run()
-            totals.append(history.groupby("plan")[["claims_filed", "aid_yuan"]].sum())
+            totals.append(history.groupby("plan")[["claims_filed", "benefits_paid"]].sum())
         differences.append((totals[0] / totals[1] - 1).to_numpy())
     differences = np.array(differences)
     mean = differences.mean(axis=0)
@@ -55,7 +55,7 @@ def test_expected_claims_are_less_noisy():
         shares = [
             MutualAidModel(Scenario(rng=seed, expected_claims=expected, **STILL))
             .run()
-            .query("plan == 'general' and '2020-06' < date < '2021-06'")["share_yuan"]
+            .query("plan == 'general' and '2020-06' < date < '2021-06'")["share"]
             .sum()
             for seed in range(1, 5)
         ]

@@ -40,7 +40,7 @@ replicates = 3
 seed = 5
 tolerance = 0.1
 common_luck = true
-measures = ["members", "share_yuan"]
+measures = ["members", "share"]
 [parameters]
 expected_claims = true
 [design]

@@ -27,26 +27,26 @@ def wide(history: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def test_collected_and_platform_money_pay_aid_fee_and_carry_to_the_fen(small_history):
     for _, plan in small_history.groupby("plan"):
-        fen = (plan[["collected_yuan", "platform_yuan", "aid_yuan", "fee_yuan", "carry_yuan"]] * 100).round()
-        carried = fen["carry_yuan"].diff().fillna(fen["carry_yuan"].iloc[0])
-        kept = fen["collected_yuan"] + fen["platform_yuan"] - fen["aid_yuan"] - fen["fee_yuan"] - carried
+        fen = (plan[["collected", "platform_paid", "benefits_paid", "fee", "carry"]] * 100).round()
+        carried = fen["carry"].diff().fillna(fen["carry"].iloc[0])
+        kept = fen["collected"] + fen["platform_paid"] - fen["benefits_paid"] - fen["fee"] - carried
         assert (kept == 0).all()
 
 
 def test_all_accounts_sum_to_zero_and_pools_hold_the_carry(small_model, small_history):
     balances = small_model.ledger.balances
     assert sum(balances.values()) == 0
-    last = small_history.groupby("plan")["carry_yuan"].last()
+    last = small_history.groupby("plan")["carry"].last()
     for plan in PLAN_NAMES:
         assert balances[f"pool of {plan}"] == round(last[plan] * 100)
 
 
 def test_each_member_pays_the_share_and_nothing_else(small_history):
     general = small_history[small_history["plan"] == "general"]
-    collected = (general["share_yuan"] * general["members"]).round(2)
-    assert (general["collected_yuan"] <= collected + 0.01).all()
+    collected = (general["share"] * general["members"]).round(2)
+    assert (general["collected"] <= collected + 0.01).all()
     late = general["date"] >= "2021-12-21"
-    assert (general.loc[late, "collected_yuan"] == 0).all()  # the platform paid the last three settlements
+    assert (general.loc[late, "collected"] == 0).all()  # the platform paid the last three settlements
     assert late.sum() == 3
 
 
@@ -221,7 +221,7 @@ def test_knowledge_that_does_not_count_selects_nobody(blind):
 
 def test_without_illness_cover_is_worth_nothing_and_nobody_joins():
     history = run(incidence_multiplier=0.0)
-    assert history[["ill", "claims_filed", "share_yuan", "aid_yuan", "joined"]].to_numpy().sum() == 0
+    assert history[["ill", "claims_filed", "share", "benefits_paid", "joined"]].to_numpy().sum() == 0
     assert history["considered"].sum() > 0
 
 
@@ -257,6 +257,6 @@ def test_all_risks_times_k_is_the_share_times_k():
     shares = {}
     for k in (0.1, 0.2, 0.4):
         history = run(incidence_multiplier=k, **still)
-        shares[k] = history.loc[history["plan"] == "general", "share_yuan"].sum()
+        shares[k] = history.loc[history["plan"] == "general", "share"].sum()
     assert shares[0.2] / shares[0.1] == pytest.approx(2, rel=0.01)
     assert shares[0.4] / shares[0.2] == pytest.approx(2, rel=0.01)

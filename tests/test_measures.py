@@ -347,10 +347,10 @@ class Recomputed:
                 "recipients": recipients,
                 "recipients_female": sum(of_women),
                 "recipient_mean_age": sum(c[4] for c in granted) / recipients if recipients else math.nan,
-                "aid_yuan": round(100 * sum(c[1] * c[3] for c in granted)) / 100,
-                "owed_yuan": sum(owed),
-                "reported_yuan": owed[0],
-                "unreported_yuan": owed[1],
+                "benefits_paid": round(100 * sum(c[1] * c[3] for c in granted)) / 100,
+                "outstanding": sum(owed),
+                "outstanding_reported": owed[0],
+                "outstanding_ibnr": owed[1],
             }
 
     def settle(self, period, day, after, result):
@@ -359,7 +359,7 @@ class Recomputed:
         for number, plan in enumerate(PLANS):
             granted = [c for c in self.decided if c[0] == number and not c[2]]
             members = round(result[plan]["members"])
-            aid = round(100 * result[plan]["aid_yuan"])
+            aid = round(100 * result[plan]["benefits_paid"])
             rate = 0.10 if number == 0 and day < date(2018, 11, 27) else 0.08
             fee = round(aid * rate)
             cap = (scenario.case_cap, 1.0, 1.0)[number]
@@ -388,12 +388,12 @@ class Recomputed:
             if self.billed[number]:
                 self.price[number] += scenario.price_memory * (24 * share / 100 - self.price[number])
             result[plan] |= {
-                "fee_yuan": fee / 100,
-                "share_yuan": share / 100,
-                "collected_yuan": (collected - waived) / 100,
-                "platform_yuan": (platform + waived) / 100,
-                "carry_yuan": self.carry[number] / 100,
-                "expected_price_yuan": self.price[number],
+                "fee": fee / 100,
+                "share": share / 100,
+                "collected": (collected - waived) / 100,
+                "platform_paid": (platform + waived) / 100,
+                "carry": self.carry[number] / 100,
+                "expected_price": self.price[number],
             }
 
     LOSSES = {  # noqa: RUF012 - settlements in which the record has something to say against the platform

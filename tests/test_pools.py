@@ -148,12 +148,12 @@ def test_its_share_can_be_worked_out_by_hand_in_its_first_year(odd):
     pilots, masters = year.loc["pilots"], year.loc["masters"]
     assert pilots["members"].min() > 1_000
     # Claims are those of the members before this month's illnesses: 1 in 600 fewer divide them.
-    assert pilots["share_yuan"].iloc[1:].to_numpy() == pytest.approx(monthly, rel=0.01)
+    assert pilots["share"].iloc[1:].to_numpy() == pytest.approx(monthly, rel=0.01)
     # Who joined in the first month is covered two months later, and only these pay for claims: none before.
-    assert masters["share_yuan"].iloc[:2].tolist() == [0.0, 0.0]
-    assert masters["aid_yuan"].iloc[2] > 0
+    assert masters["share"].iloc[:2].tolist() == [0.0, 0.0]
+    assert masters["benefits_paid"].iloc[2] > 0
     covered = masters["members"].iloc[0] / masters["members"].iloc[2]
-    assert masters["share_yuan"].iloc[2] == pytest.approx(monthly * covered, rel=0.02)
+    assert masters["share"].iloc[2] == pytest.approx(monthly * covered, rel=0.02)
     assert year.loc["cadets"]["members"].iloc[:9].max() == 0
     assert year.loc["cadets"]["members"].iloc[-1] > 0
 
@@ -161,8 +161,8 @@ def test_its_share_can_be_worked_out_by_hand_in_its_first_year(odd):
 def test_the_laws_hold_in_it(odd):
     scenario = Scenario(pool=str(odd), scale=4, review_start=3.0, lag_months=2.0, mortality_multiplier=1.0)
     history = MutualAidModel(scenario).run()
-    carry = history.groupby("plan", sort=False)["carry_yuan"].diff().fillna(history["carry_yuan"])
-    money = history["collected_yuan"] + history["platform_yuan"] - history["aid_yuan"] - history["fee_yuan"] - carry
+    carry = history.groupby("plan", sort=False)["carry"].diff().fillna(history["carry"])
+    money = history["collected"] + history["platform_paid"] - history["benefits_paid"] - history["fee"] - carry
     assert money.abs().max() < 1e-6
     by_plan = history.pivot(index="period", columns="plan")
     lost = sum(by_plan[name] for name in ("left", "ill", "died", "aged_out"))

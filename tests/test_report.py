@@ -41,8 +41,8 @@ def test_before_the_first_period_the_report_is_empty():
 
 def test_outstanding_claims_are_reported_or_not(model):
     history = model.history
-    np.testing.assert_allclose(history["owed_yuan"], history["reported_yuan"] + history["unreported_yuan"])
-    assert min(history["unreported_yuan"].max(), history["reported_yuan"].max()) > 0
+    np.testing.assert_allclose(history["outstanding"], history["outstanding_reported"] + history["outstanding_ibnr"])
+    assert min(history["outstanding_ibnr"].max(), history["outstanding_reported"].max()) > 0
 
 
 def test_the_model_describes_its_phases_and_how_long_they_took(model):

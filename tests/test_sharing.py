@@ -121,8 +121,8 @@ def test_age_bands_in_a_whole_history_keep_the_old_away():
     for model in (equal, banded):
         model.run()
         fen = model.report.series
-        money = 100 * (fen("collected_yuan") + fen("platform_yuan") - fen("aid_yuan") - fen("fee_yuan"))
-        carried = np.diff(100 * fen("carry_yuan"), prepend=0.0)
+        money = 100 * (fen("collected") + fen("platform_paid") - fen("benefits_paid") - fen("fee"))
+        carried = np.diff(100 * fen("carry"), prepend=0.0)
         np.testing.assert_allclose(money, carried, atol=1e-3)
         assert sum(model.ledger.balances.values()) == 0
     age = [model.report.last("member_mean_age", 0) for model in (equal, banded)]

@@ -69,5 +69,5 @@ def test_a_year_is_a_line_a_plan(small_history):
     general = table[(table["year"] == "2020") & (table["plan"] == "general")].iloc[0]
     rows = small_history[(small_history["plan"] == "general") & small_history["date"].str.startswith("2020")]
     assert general["members at the end"] == rows["members"].iloc[-1]
-    assert general["share (yuan a member)"] == pytest.approx(rows["share_yuan"].sum())
+    assert general["share (yuan a member)"] == pytest.approx(rows["share"].sum())
     assert general["recipients"] == pytest.approx(rows["recipients"].sum())

@@ -28,13 +28,13 @@ def history() -> pd.DataFrame:
                 {
                     "date": calendar.published(period).isoformat(),
                     "plan": plan,
-                    "share_yuan": float(period * here),
+                    "share": float(period * here),
                     "members": 1_000_000 * period * here,
                     "recipients": 10.0 * here,
-                    "aid_yuan": 1e6 * here,
-                    "platform_yuan": 1e5 * here,
-                    "owed_yuan": 7e5 * here,
-                    "collected_yuan": 1e6 * here,
+                    "benefits_paid": 1e6 * here,
+                    "platform_paid": 1e5 * here,
+                    "outstanding": 7e5 * here,
+                    "collected": 1e6 * here,
                     "taken_over": 0,
                     "member_mean_age": 30.0 if here else float("nan"),
                 }
@@ -66,8 +66,8 @@ def test_each_measure_by_hand(history):
     assert read(history, "recipients", "2019-07-P1") == 10
     assert read(history, "recipients_month", "2019-06") == 20
     assert read(history, "recipients_cumulative", "2018-12-31") == 50
-    assert read(history, "aid", "2020", plan="all") == 24e6
-    assert read(history, "aid_cumulative", "2018-11-07") == 2e6
+    assert read(history, "benefits_paid", "2020", plan="all") == 24e6
+    assert read(history, "benefits_paid_cumulative", "2018-11-07") == 2e6
     assert read(history, "member_mean_age", "2020-12", plan="all") == 30
     assert read(history, "net_exit_rate", "2021") == pytest.approx(-2e6, rel=1e-3)
     assert read(history, "largest_fall", "2020-12") == -1e6
@@ -82,7 +82,7 @@ def test_each_measure_by_hand(history):
 def test_extreme_shares_by_hand(history):
     assert read(history, "share_lowest", "2020-02..2020-04") == calendar.parse_label("2020-02-P1")
     assert read(history, "share_highest", "2020-02..2020-04") == calendar.parse_label("2020-04-P2")
-    history.loc[history["date"] == "2020-03-07", "share_yuan"] = 0.0  # a settlement without claims is no low share
+    history.loc[history["date"] == "2020-03-07", "share"] = 0.0  # a settlement without claims is no low share
     assert read(history, "share_lowest", "2020-02..2020-04") == calendar.parse_label("2020-02-P1")
     assert math.isnan(read(history, "share_highest", "2018-01..2018-02"))
 

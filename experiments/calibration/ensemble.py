@@ -95,7 +95,7 @@ def bands(runs: list[History], probabilities: tuple[float, ...] = (0.05, 0.25, 0
 
     Plan `all` has the members of all three.
     """
-    names = ["members", "share_yuan", "recipients"]
+    names = ["members", "share", "recipients"]
     parts = []
     for history, _ in runs:
         every = history.groupby(["period", "date"], sort=False)[["members"]].sum().reset_index().assign(plan="all")
@@ -108,10 +108,9 @@ def bands(runs: list[History], probabilities: tuple[float, ...] = (0.05, 0.25, 0
 
 def condensed(quantiles: pd.DataFrame) -> pd.DataFrame:
     """Members and shares of `bands` as the page draws them: one row a plan, measure and day, with q05, q50 and q95."""
-    measures = [name for name in quantiles if name == "members" or name.startswith("share")]
+    measures = [name for name in quantiles if name in ("members", "share")]
     tall = quantiles.melt(["plan", "date", "probability"], measures, var_name="measure").dropna()
     names = {0.05: "q05", 0.5: "q50", 0.95: "q95"}
     tall = tall[tall["probability"].isin(names)].assign(probability=lambda rows: rows["probability"].map(names))
-    tall["measure"] = tall["measure"].str.partition("_")[0]
     wide = tall.pivot(index=["plan", "measure", "date"], columns="probability", values="value")
     return wide.rename_axis(columns=None).reset_index()

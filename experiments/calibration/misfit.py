@@ -25,7 +25,7 @@ GROUPS = {
     "members": ("members", "largest_fall", "net_exit_rate", "migrated_members"),
     "share": ("share", "share_month", "annual_share", "share_lowest", "share_highest", "float_per_settlement"),
     "recipients": ("recipients", "recipients_month", "recipients_cumulative"),
-    "money": ("aid", "aid_cumulative", "pending_liability", "paid_by_platform_from"),
+    "money": ("benefits_paid", "benefits_paid_cumulative", "pending_liability", "paid_by_platform_from"),
     "who": ("member_mean_age", "member_share_born", "recipient_share_born", "recipient_share_male"),
 }
 """Measures of which several rows tell much the same, plan by plan; all plans together count as the first one."""

@@ -146,10 +146,10 @@ def observe(scenario: Scenario, progress: Callable[[int, int], None] = lambda do
                     "filed": row["claims_filed"],
                     "decided": row["recipients"] + row["claims_refused"],
                     "recipients": row["recipients"],
-                    "aid": row["aid_yuan"],
-                    "fee": row["fee_yuan"],
-                    "billed": row["share_yuan"] * scale * members,
-                    "share": row["share_yuan"],
+                    "aid": row["benefits_paid"],
+                    "fee": row["fee"],
+                    "billed": row["share"] * scale * members,
+                    "share": row["share"],
                 }
             )
             before[number] = people

@@ -54,9 +54,7 @@ def _peak(history: Simulated) -> float:
 def _share(year: int, history: Simulated) -> float:
     """What a member of the first plan paid in a year."""
     first = next(iter(history.by_plan.values()))
-    return float(
-        sum(share for day, share in zip(history.days, first["share_yuan"], strict=True) if day[:4] == str(year))
-    )
+    return float(sum(share for day, share in zip(history.days, first["share"], strict=True) if day[:4] == str(year)))
 
 
 def outcomes(scenario: Scenario) -> list[Outcome]:

@@ -124,7 +124,7 @@ class Crowd:
         decided = self.moments[-1]
         self.moments.append(self._now())
         columns = model.population.columns
-        self._bill = [model.report.last("share_yuan", plan) for plan in range(len(model.plans))]
+        self._bill = [model.report.last("share", plan) for plan in range(len(model.plans))]
         place = decided.status & PLACE_MASK
         fell_ill = (columns.illness[self.rows] == period) & (place >= FIRST_PLAN)
         self._enter(np.flatnonzero(fell_ill), decided.status, period)

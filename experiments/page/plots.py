@@ -206,7 +206,7 @@ def share(look: Look, histories: list[History], plan: str) -> Option:
     colour = plan_colours([plan])[plan]
     series = []
     for number, history in enumerate(histories):
-        series.append(_line("share", _pairs(history.days, history.of(plan, "share_yuan")), colour, bool(number)))
+        series.append(_line("share", _pairs(history.days, history.of(plan, "share")), colour, bool(number)))
     series += _behind(plan, "share", colour)
     legend = ["share", *(name for name in (PUBLISHED, FITTED) if any(name == one.get("name") for one in series))]
     return _over_time(look, f"Share: {plan_label(plan)}", "yuan per member and settlement", series, legend)

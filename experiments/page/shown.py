@@ -112,7 +112,7 @@ def key_numbers(history: History) -> dict[str, float]:
     of_year = [day.startswith(year) for day in history.days]
     found = {"members of all plans (million)": history.total("members")[-1] / 1e6}
     for plan in history.plans:
-        shares = history.of(plan, "share_yuan")
+        shares = history.of(plan, "share")
         found[f"share of this settlement, {plan_label(plan)} (yuan)"] = shares[-1]
         found[f"bill of {year} so far, {plan_label(plan)} (yuan)"] = shares[of_year].sum()
     first = history.plans[0]
@@ -120,6 +120,6 @@ def key_numbers(history: History) -> dict[str, float]:
         risk = 1e3 * history.of(first, f"{who}_mean_risk")[-1]
         found[f"mean own risk of {words}, {plan_label(first)} (per 1,000 and year)"] = risk
     found["left so far by their own decision (million)"] = history.total("left").sum() / 1e6
-    found["aid paid so far (billion yuan)"] = history.total("aid_yuan").sum() / 1e9
+    found["aid paid so far (billion yuan)"] = history.total("benefits_paid").sum() / 1e9
     found["trust in the platform (%)"] = 100 * history.of(first, "trust")[-1]
     return {name: float(value) for name, value in found.items()}

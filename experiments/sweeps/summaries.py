@@ -49,7 +49,7 @@ def _share(pool: Pool, plan: str, year: int) -> Callable[[Simulated], float]:
     def measured(history: Simulated) -> float:
         if whole_year not in history.days:
             return math.nan
-        return float(history.between(history.series(plan, "share_yuan"), first, last).sum())
+        return float(history.between(history.series(plan, "share"), first, last).sum())
 
     return measured
 

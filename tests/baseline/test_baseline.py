@@ -25,9 +25,9 @@ def test_the_baseline_has_every_measure_of_every_year(simulated):
 
 def test_a_change_in_the_sixth_digit_is_noticed():
     then, now = baseline.read(), baseline.read()
-    now.loc[3, "aid_yuan"] *= 1 + 1e-6
+    now.loc[3, "benefits_paid"] *= 1 + 1e-6
     now.loc[7, "member_mean_risk"] = np.nan
-    assert baseline.moved(then, now)["measure"].tolist() == ["aid_yuan", "member_mean_risk"]
+    assert baseline.moved(then, now)["measure"].tolist() == ["benefits_paid", "member_mean_risk"]
     assert baseline.moved(then, then).empty
 
 
@@ -35,7 +35,7 @@ def test_no_number_of_the_baseline_breaks_a_law():
     """So that a measure that nobody fills in cannot be frozen."""
     table = baseline.read()
     numbers = table[list(MEASURES)]
-    assert (numbers.drop(columns="carry_yuan").fillna(0) >= 0).all().all()
+    assert (numbers.drop(columns="carry").fillna(0) >= 0).all().all()
     # Every measure says something in each scenario, but for the excess carried, which may be nothing.
     for _, rows in table.groupby("scenario"):
         assert (rows[list(MEASURES)].fillna(0).abs().sum() > 0).all()

@@ -14,10 +14,10 @@ class TestContested:
         found = {t.id: MEASURED[t.measure](record, t) for t in contested.rows()}
         assert all(np.isfinite(list(found.values())))
         general = small_history[small_history["date"].str.startswith("2020")]
-        collected = general.groupby("date")["collected_yuan"].sum()
+        collected = general.groupby("date")["collected"].sum()
         assert found["guancha_float_2020"] == pytest.approx(collected.mean())
         last = small_history[small_history["date"] == "2021-12-21"]
-        assert found["guancha_pending_close"] == pytest.approx(last["owed_yuan"].sum())
+        assert found["guancha_pending_close"] == pytest.approx(last["outstanding"].sum())
         assert found["guancha_migration"] == small_history["taken_over"].sum() > 0
 
     def test_rows_that_no_simulation_has_together_are_named(self):

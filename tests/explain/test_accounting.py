@@ -51,7 +51,7 @@ def test_what_is_observed_is_what_the_history_says(observed):
     assert both["members"].to_numpy() == pytest.approx(both["members_reported"].to_numpy())
     mean = both["risk"] / both["members"]
     assert mean.to_numpy() == pytest.approx(both["member_mean_risk"].to_numpy(), rel=1e-6)
-    assert both["share"].to_numpy() == pytest.approx(both["share_yuan"].to_numpy())
+    assert both["share"].to_numpy() == pytest.approx(both["share_reported"].to_numpy())
 
 
 def test_the_parts_of_the_change_of_the_mean_risk_add_up_at_every_settlement(observed):

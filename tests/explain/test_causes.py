@@ -68,7 +68,7 @@ def test_outcomes_are_those_of_the_history():
     history = report.history()
     members = history.groupby("period", sort=False)["members"].sum()
     first = history[history["plan"] == history["plan"].iloc[0]]
-    by_year = first.groupby(first["date"].str[:4])["share_yuan"].sum()
+    by_year = first.groupby(first["date"].str[:4])["share"].sum()
     found = dict(zip((outcome.name for outcome in causes.outcomes(SMALL)), causes.measure(SMALL), strict=True))
     assert found["peak"] == pytest.approx(members.max())
     assert found["lost"] == pytest.approx(members.max() - members.iloc[-1])

@@ -125,7 +125,7 @@ def test_key_numbers_are_those_of_the_history(played):
     last = played.history[played.history["date"] == played.history["date"].max()].set_index("plan")
     numbers = key_numbers(shown(played).worlds[0].history)
     assert numbers["members of all plans (million)"] == pytest.approx(last["members"].sum() / 1e6)
-    assert numbers["share of this settlement, seniors' plan (yuan)"] == pytest.approx(last.loc["seniors", "share_yuan"])
+    assert numbers["share of this settlement, seniors' plan (yuan)"] == pytest.approx(last.loc["seniors", "share"])
 
 
 def test_every_plot_draws_before_the_first_settlement_and_after():

@@ -18,7 +18,7 @@ def quick(**changes):
         "scale": 500_000,
         "replicates": 2,
         "seed": 5,
-        "measures": ("members", "joined", "share_yuan", "member_mean_risk"),
+        "measures": ("members", "joined", "share", "member_mean_risk"),
         "parameters": {"expected_claims": True, "periods": 30},
     }
     return study.Study(**(values | changes))

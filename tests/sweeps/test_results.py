@@ -116,7 +116,7 @@ class TestSummaries:
         assert all(np.isfinite(list(found.values())))
         general = small_history[small_history["plan"] == "general"]
         in_2020 = general["date"].str.startswith("2020")
-        assert found["share_2020"] == general.loc[in_2020, "share_yuan"].sum()
+        assert found["share_2020"] == general.loc[in_2020, "share"].sum()
         assert found["peak_members"] == small_history.groupby("period")["members"].sum().max()
         members = small_history.groupby("date")["members"].sum()
         assert found["fall_2021"] == pytest.approx(1 - members["2021-12-21"] / members["2020-12-21"], abs=0.02)
@@ -136,14 +136,14 @@ class TestSummaries:
                 "date": ["2019-01-07", "2019-01-21", "2020-01-07"],
                 "plan": "general",
                 "members": [10, 20, 30],
-                "share_yuan": [1.0, 2.0, 5.0],
+                "share": [1.0, 2.0, 5.0],
                 "member_mean_age": [30.0, 40.0, 50.0],
             }
         )
         years = by_year(table, ["run"])
         assert years["period"].to_list() == ["2019", "2020"]
         assert years["members"].to_list() == [20, 30]
-        assert years["share_yuan"].to_list() == [3.0, 5.0]
+        assert years["share"].to_list() == [3.0, 5.0]
         assert years["member_mean_age"].to_list() == [35.0, 50.0]
 
 

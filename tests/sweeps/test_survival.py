@@ -25,7 +25,7 @@ expectation = "little"
 scale = 200000
 replicates = 2
 seed = 5
-measures = ["members", "share_yuan"]
+measures = ["members", "share"]
 [parameters]
 expected_claims = true
 [design]
