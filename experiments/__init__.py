@@ -3,9 +3,19 @@
 from experiments import Design, Results, Study, sweep
 """
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.lazy import exports
+_FOUND, _WANTED = find_spec("model"), Path(__file__).resolve().parents[1] / "model"
+if _FOUND is None or Path(_FOUND.origin or "").resolve() != _WANTED / "__init__.py":
+    # As `model/clash.py`, which cannot be had from here.
+    raise ImportError(
+        f"the name 'model' stands for {_FOUND and _FOUND.origin}, and mutualaid needs {_WANTED}: "
+        "rename your own file, or install mutualaid in an environment of its own"
+    )
+
+from model.lazy import exports  # noqa: E402 - ours, as was just found
 
 if TYPE_CHECKING:
     from experiments.runs.executor import Executor

@@ -63,7 +63,6 @@ EXAMPLES = {
 """Function of a command -> what its `--help` shows, without the name of the program."""
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

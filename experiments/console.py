@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+import model
 from model.files import plain
 
 if TYPE_CHECKING:
@@ -51,12 +52,39 @@ def whole(least: int, most: int | None = None) -> Callable[[str | int], int]:
     return read
 
 
+def names_of(folder: str, pattern: str) -> Callable[[str], list[str]]:
+    """What completes a name that ships: files or folders below `model/`, found without loading the model.
+
+    Args:
+        folder: below `model/`.
+        pattern: of the files that each name stands for.
+    """
+    root = Path(model.__file__).parent / folder
+
+    def complete(begun: str) -> list[str]:
+        names = {file.relative_to(root).parts[0].removesuffix(".toml") for file in root.glob(pattern)}
+        return sorted(name for name in names if name.startswith(begun))
+
+    return complete
+
+
 ScenarioOption = Annotated[
-    str, typer.Option("--scenario", metavar="NAME|FILE", help="A named scenario, or a TOML file.")
+    str,
+    typer.Option(
+        "--scenario",
+        metavar="NAME|FILE",
+        help="A named scenario, or a TOML file.",
+        autocompletion=names_of("scenarios", "*.toml"),
+    ),
 ]
 PoolOption = Annotated[
     str | None,
-    typer.Option("--pool", metavar="NAME|FOLDER", help="A pool that ships, or a folder. [default: the scenario's]"),
+    typer.Option(
+        "--pool",
+        metavar="NAME|FOLDER",
+        help="A pool that ships, or a folder. [default: the scenario's]",
+        autocompletion=names_of("pools", "*/pool.toml"),
+    ),
 ]
 ScaleOption = Annotated[
     str | None,

@@ -7,7 +7,10 @@ history = MutualAidModel(Scenario(scale=20_000), rng=7).run()
 
 from typing import TYPE_CHECKING
 
+from model.clash import refuse_clash
 from model.lazy import exports
+
+refuse_clash("agents", __file__)
 
 if TYPE_CHECKING:
     from model.errors import UserError

@@ -1,8 +1,10 @@
 """The command: what it writes, and how it refuses."""
 
 import json
+import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +17,7 @@ from experiments.console import people_periods
 from model.measures import MEASURES
 from model.scenario import Scenario, load
 
-MAIN = "from experiments.cli import main; main()"
+MAIN = "import sys; sys.argv[0] = 'mutualaid'; from experiments.cli import main; main()"
 SMALL = ("--scale", "20000")
 COMMANDS = (
     "reproduce",
@@ -35,10 +37,15 @@ COMMANDS = (
 )
 
 
-def mutualaid(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Type the command in a folder, in a process of its own."""
+def mutualaid(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Type the command in a folder, in a process of its own, with these environment variables."""
     return subprocess.run(
-        [sys.executable, "-c", MAIN, *arguments], cwd=cwd, capture_output=True, text=True, check=False
+        [sys.executable, "-c", MAIN, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | variables,
     )
 
 
@@ -246,3 +253,42 @@ def test_an_interruption_keeps_the_periods_done_so_far(typed, tmp_path, interrup
     assert "interrupted after 10 periods, which are kept" in out
     assert len(pd.read_csv(tmp_path / "results" / "history.csv")) == 30
     assert json.loads((tmp_path / "results" / "run.json").read_text())["finished"] is False
+
+
+NAMED_SHELL = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+"""Typer takes the shell's name, and does not look which one runs the tests."""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_told_how_to_complete(shell):
+    done = mutualaid("--show-completion", shell, cwd=Path.cwd(), **NAMED_SHELL)
+    assert done.returncode == 0
+    assert f"_MUTUALAID_COMPLETE=complete_{shell}" in done.stdout
+
+
+def test_completion_is_installed_for_a_shell(tmp_path):
+    done = mutualaid("--install-completion", "bash", cwd=tmp_path, HOME=str(tmp_path), **NAMED_SHELL)
+    assert done.returncode == 0, done.stderr
+    assert "bash completion installed in" in done.stdout
+    script = tmp_path / ".bash_completions" / "mutualaid.sh"
+    assert str(script) in (tmp_path / ".bashrc").read_text(encoding="utf-8")
+    assert "complete -o default -F _mutualaid_completion mutualaid" in script.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["re"], ["reproduce", "results"]),
+        (["run", "--sc"], ["--scenario", "--scale"]),
+        (["run", "--scenario", "no_"], ["no_gate", "no_selection"]),
+        (["run", "--pool", "te"], ["teaching", "textbook"]),
+    ],
+)
+def test_words_are_completed(tmp_path, words, completed):
+    line = {"COMP_WORDS": " ".join(["mutualaid", *words]), "COMP_CWORD": str(len(words))}
+    done = mutualaid(cwd=tmp_path, _MUTUALAID_COMPLETE="complete_bash", **line)
+    assert done.stdout.split() == completed
+
+
+def test_the_version_is_that_of_the_package(typed):
+    assert typed("--version")[:2] == (0, f"mutualaid {metadata.version('mutualaid')}\n")
