@@ -377,7 +377,7 @@ def options(
     """Adverse selection in mutual-aid pools, one agent per member: the history of Xiang Hu Bao and what-ifs."""
 
 
-_USAGE = typer.BadParameter.__bases__[0]
+_USAGE: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
 """Click's own class of mistakes in a command line, whether Typer brings its own Click or not."""
 
 

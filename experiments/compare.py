@@ -37,7 +37,7 @@ def compare(
         for replicate in range(replicates)
         for point, scenario in enumerate((first, second))
     ]
-    lines = []
+    lines: list[dict[str, float]] = []
     for point, replicate, scenario in asked:
         progress(len(lines), len(asked))
         lines.append({"point": point, "replicate": replicate, **summarise(Simulated.of_report(simulate(scenario)))})
@@ -47,6 +47,6 @@ def compare(
     means = runs.groupby("point")[list(summaries)].mean()
     table = replication.differences(runs, 0, (), summaries).drop(columns="point")
     table.insert(1, "unit", [summaries[name].unit for name in table["summary"]])
-    table.insert(2, "mean_a", means.loc[0, table["summary"]].to_numpy())
-    table.insert(3, "mean_b", means.loc[1, table["summary"]].to_numpy())
+    table.insert(2, "mean_a", [means.at[0, name] for name in table["summary"]])
+    table.insert(3, "mean_b", [means.at[1, name] for name in table["summary"]])
     return table

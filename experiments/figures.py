@@ -5,6 +5,7 @@ import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from typing import Any
 
 import matplotlib.dates as mdates
 import pandas as pd
@@ -124,12 +125,17 @@ def history_figure(
     marked = [event for event in events if event.day <= last]
     _mark_events(axes, marked)
     short = (end - calendar.launch).days < 5 * 366
-    axes[-1].xaxis.set_major_locator(mdates.MonthLocator(bymonth=(1, 7) if short else (1,)))
-    axes[-1].xaxis.set_major_formatter(mdates.DateFormatter("%b %Y"))
-    axes[-1].set_xlim(pd.Timestamp(calendar.launch), pd.Timestamp(max(last, end)))
+    axes[-1].xaxis.set_major_locator(mdates.MonthLocator(bymonth=(1, 7) if short else (1,)))  # type: ignore[no-untyped-call]
+    axes[-1].xaxis.set_major_formatter(mdates.DateFormatter("%b %Y"))  # type: ignore[no-untyped-call]
+    axes[-1].set_xlim(_number(calendar.launch), _number(max(last, end)))
     key = "   ".join(f"{n} {event.what}" for n, event in enumerate(marked, start=1))
     figure.supxlabel(_wrap(key, 150), fontsize=7.5, x=0.01, y=0.01, ha="left")
     return figure
+
+
+def _number(day: date) -> float:
+    """A day as Matplotlib counts days."""
+    return float(mdates.date2num(day))  # type: ignore[no-untyped-call]
 
 
 def _panels(shares: pd.DataFrame, pool: Pool) -> tuple[list[str], list[str]]:
@@ -181,8 +187,9 @@ def _draw(axis: Axes, curves: pd.DataFrame, targets: pd.DataFrame | None, measur
     colours, labels = colours_of(pool), pool.plan_labels
     for number, plan in enumerate(curves):
         # Later plans are small and their bills are jumpy: drawn lightly, so that they do not hide the first.
-        style = {"lw": 0.9, "alpha": 0.7} if number else {"lw": 1.6}
-        axis.plot(curves.index, curves[plan], color=colours[str(plan)], label=labels[str(plan)], **style)
+        width, opacity = (0.9, 0.7) if number else (1.6, 1.0)
+        colour, label_ = colours[str(plan)], labels[str(plan)]
+        axis.plot(curves.index, curves[plan], color=colour, label=label_, lw=width, alpha=opacity)
     if targets is not None:
         settlements = targets["when"].str.contains("-P[12]$") & targets["plan"].isin(list(curves))
         rows = targets[(targets["measure"] == measure) & settlements]
@@ -195,7 +202,15 @@ def _draw(axis: Axes, curves: pd.DataFrame, targets: pd.DataFrame | None, measur
 def _points(axis: Axes, rows: pd.DataFrame, unit: float, colours: dict[str, str]) -> None:
     for plan, those in rows.groupby("plan"):
         error = [(those["value"] - those["low"]) * unit, (those["high"] - those["value"]) * unit]
-        style = {"fmt": "o", "ms": 4, "mfc": "white", "color": colours[str(plan)], "lw": 1, "capsize": 2, "zorder": 5}
+        style: dict[str, Any] = {
+            "fmt": "o",
+            "ms": 4,
+            "mfc": "white",
+            "color": colours[str(plan)],
+            "lw": 1,
+            "capsize": 2,
+            "zorder": 5,
+        }
         axis.errorbar(those["day"], those["value"] * unit, yerr=error, **style)
 
 
@@ -205,13 +220,13 @@ def _mark_events(axes: Sequence[Axes], events: Sequence[Event]) -> None:
     lift = 0
     for number, event in enumerate(events, start=1):
         for axis in axes:
-            axis.axvline(pd.Timestamp(event.day), color=NUMBERED.get(event.kind, "#000000"), lw=0.7, alpha=0.35)
+            axis.axvline(_number(event.day), color=NUMBERED.get(event.kind, "#000000"), lw=0.7, alpha=0.35)
         close = last is not None and (event.day - last).days < 24
         lift = (lift + 1) % 3 if close else 0
         last = event.day
         axes[0].annotate(
             str(number),
-            (pd.Timestamp(event.day), 1.0 + 0.055 * lift),
+            (_number(event.day), 1.0 + 0.055 * lift),
             xycoords=("data", "axes fraction"),
             ha="center",
             va="bottom",

@@ -102,10 +102,10 @@ def _of_plan(pool: Pool, plan: Plan, written: pools.Plan) -> Iterator[tuple[date
         if gate.plan == plan.name and scenario.switch(gate.active):
             yield opens, "gate", f"closed to those with {gate.trait.replace('_', ' ')}"
             yield gate.until, "gate", "open to all"
-    for cap in rules.caps:
-        if cap.plan == plan.name:
-            most = _amount(scenario.number(cap.per_member))
-            yield date(cap.year, 1, 1), "cap on a year", f"{most} a member in {cap.year}; {cap.excess} bears the rest"
+    for yearly in rules.caps:
+        if yearly.plan == plan.name:
+            says = f"{_amount(scenario.number(yearly.per_member))} a member in {yearly.year}"
+            yield date(yearly.year, 1, 1), "cap on a year", f"{says}; {yearly.excess} bears the rest"
     for subsidy in rules.subsidies:
         if subsidy.plan == plan.name:
             what = f"the first {subsidy.first_shares} shares of {subsidy.year}, if joined by {subsidy.joined_by}"
@@ -119,7 +119,7 @@ def rules_by_date(pool: Pool) -> pd.DataFrame:
     for plan, written in zip(plans(scenario), pool.rules.plans, strict=True):
         found = sorted(_of_plan(pool, plan, written), key=lambda line: line[0])
         lines += [(plan.name, day.isoformat(), rule, says) for day, rule, says in found]
-    around = [(event.day, event.kind, event.what) for event in pool.rules.events]
+    around: list[tuple[date, str, str]] = [(event.day, event.kind, event.what) for event in pool.rules.events]
     for slow in pool.rules.slowdowns:
         review, put_off = scenario.number(slow.review), scenario.number(slow.filing)
         says = f"reviews at {100 * review:.4g} %, {100 * put_off:.4g} % of claims put off, until {slow.until}"

@@ -24,8 +24,8 @@ def cell(value: object) -> str:
     if isinstance(value, float | np.floating):
         if np.isnan(value):
             return "-"
-        return describe_number(float(value), "") if abs(value) >= 1000 else f"{value:.3g}"
-    if isinstance(value, int | np.integer) and abs(value) >= 100_000:
+        return describe_number(float(value), "") if abs(float(value)) >= 1000 else f"{float(value):.3g}"
+    if isinstance(value, int | np.integer) and abs(int(value)) >= 100_000:
         return describe_number(float(value), "")
     return str(value)
 

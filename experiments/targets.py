@@ -98,7 +98,9 @@ def _load(source: Path | io.StringIO, name: str, where: str, pool: Pool) -> list
     for column in COLUMNS:
         if column not in rows:
             raise TargetError(f"column '{column}' is missing in {name}; needed: {', '.join(COLUMNS)}")
-    targets = [_target(row, name, pool) for row in rows[list(COLUMNS)].to_dict("records")]
+    targets = [
+        _target(dict(zip(COLUMNS, row, strict=True)), name, pool) for row in rows[list(COLUMNS)].to_numpy().tolist()
+    ]
     if len({target.id for target in targets}) < len(targets):
         twice = next(name for name, number in rows["id"].value_counts().items() if number > 1)
         raise TargetError(f"row '{twice}' of {name} is there twice")

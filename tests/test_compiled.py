@@ -59,7 +59,12 @@ def test_the_version_of_the_model_counts_every_file(monkeypatch):
     version = compiled.version_of_sources()
     assert len(version) == 16
     counted = []
-    monkeypatch.setattr(compiled, "fingerprint", lambda file: counted.append(file) or b"")
+
+    def note(file):
+        counted.append(file)
+        return b""
+
+    monkeypatch.setattr(compiled, "fingerprint", note)
     assert compiled.version_of_sources() != version
     names = {str(file.relative_to(compiled.HERE)) for file in counted}
     assert {"agents/rules.py", "agents/crowd/driver.py", "agents/compute/compiled.py", "model/model.py"} <= names

@@ -29,9 +29,8 @@ def test_expected_claims_have_the_mean_of_the_sampled_ones():
             history = MutualAidModel(Scenario(rng=seed, expected_claims=expected, **STILL)).run()
             totals.append(history.groupby("plan")[["claims_filed", "benefits_paid"]].sum())
         differences.append((totals[0] / totals[1] - 1).to_numpy())
-    differences = np.array(differences)
-    mean = differences.mean(axis=0)
-    error = differences.std(axis=0, ddof=1) / np.sqrt(len(SEEDS))
+    mean = np.mean(differences, axis=0)
+    error = np.std(differences, axis=0, ddof=1) / np.sqrt(len(SEEDS))
     assert (np.abs(mean) < 7 * error).all()
     # And the test could tell a bias of a fifth in the general plan (second row, in alphabetical order).
     assert (7 * error[1] < 0.2).all()

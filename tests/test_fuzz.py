@@ -393,7 +393,7 @@ REFUSED = ["validate", "calibrate", "stories", "contested", "sweep", "sensitivit
 def odd_line(luck: random.Random, folder: Path) -> list[str]:
     """A command with odd options."""
     name = luck.choice([*QUICK, *REFUSED])
-    options = [text for each in typer.main.get_command(cli.app).commands[name].params for text in each.opts]
+    options = [text for each in typer.main.get_group(cli.app).commands[name].params for text in each.opts]
     options = [text for text in options if text != "--bands"]  # a hundred histories
     line = [text.format(folder=folder) for text in QUICK.get(name, ())]
     for _ in range(luck.randint(1, 3)):

@@ -94,7 +94,12 @@ class Watched(MutualAidModel):
         super().__init__(*args, **kwargs)
         self.entered, self.ill = [], []
         enter = self.claims.enter
-        self.claims.enter = lambda claims, *when: (self.entered.append(claims), enter(claims, *when))
+
+        def noted(claims, *when):
+            self.entered.append(claims)
+            enter(claims, *when)
+
+        self.claims.enter = noted  # type: ignore[method-assign]
 
     def review_claims(self, ill):
         self.ill.append((self.period, ill))

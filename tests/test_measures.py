@@ -273,7 +273,7 @@ class Recomputed:
     def take(self, due, share):
         """Take a share of what was filed in one period, whole sampled claims; returns [(block, sex, people, years)]."""
         taken = []
-        running = given = 0
+        running, given = 0.0, 0
         for block in sorted(block for block in self.claims if block[0] == due):
             before, gone = sum(self.claims[block].values()), defaultdict(float)
             for cell in sorted(self.claims[block]):

@@ -81,8 +81,8 @@ def test_batch_run_equals_direct_runs(processes: int) -> None:
     batch = pd.DataFrame(rows)
     assert len(batch) == 2 * len(swept) * ROWS_1000["periods"]
     assert sorted(batch["habit"].unique()) == swept
-    for (habit, seed), run in batch.groupby(["habit", "rng"]):
-        direct = _collected(_run(rng=int(seed), habit=float(habit)))
+    for _, run in batch.groupby(["habit", "rng"]):
+        direct = _collected(_run(rng=int(run["rng"].iloc[0]), habit=float(run["habit"].iloc[0])))
         run = run.sort_values("Step")[list(direct.columns)].reset_index(drop=True)
         pd.testing.assert_frame_equal(run, direct, check_dtype=False)
 

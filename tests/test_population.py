@@ -41,7 +41,8 @@ def test_a_copy_is_of_its_own():
 def test_copies_lie_in_memory_as_the_original_does(copied):
     people = synthesize(SMALL)
     again = copied(people)
-    for name, theirs, mine in zip(people.columns._fields, people.columns, again.columns, strict=True):
+    for name in people.columns._fields:
+        theirs, mine = getattr(people.columns, name), getattr(again.columns, name)
         np.testing.assert_array_equal(theirs, mine, err_msg=name)
         assert theirs.strides == mine.strides, name
     np.testing.assert_array_equal(again.fate.row, people.fate.row)

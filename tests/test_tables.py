@@ -15,9 +15,10 @@ from experiments.simulated import Simulated
 
 
 def printed(table: PlainTable, width: int) -> str:
-    screen = Console(file=io.StringIO(), width=width, markup=False, highlight=False)
+    text = io.StringIO()
+    screen = Console(file=text, width=width, markup=False, highlight=False)
     screen.print(table)
-    return screen.file.getvalue()
+    return text.getvalue()
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 122, 140])

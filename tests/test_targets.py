@@ -161,7 +161,7 @@ def test_rows_that_are_refused(tmp_path, column, value, words):
     with pytest.raises(TargetError) as error:
         targets.load(file)
     assert words in str(error.value)
-    assert f"row '{rows.loc[1, 'id']}'" in str(error.value)
+    assert f"row '{rows['id'].to_list()[1]}'" in str(error.value)
 
 
 def test_a_missing_column_is_refused(tmp_path):

@@ -191,7 +191,8 @@ def best_of_search(
     rows = Rows(tuple(journal.targets))
     points, simulated = search(journal, rows, plan, run, progress)
     best = np.argsort(rows.misfit(rows.standardise(simulated)), kind="stable")[:number]
-    return [journal.base.replace(**journal.priors.parameters(point)).values() for point in to_cube(points[best])]
+    chosen: list[dict[str, Any]] = [journal.priors.parameters(point) for point in to_cube(points[best])]
+    return [journal.base.replace(**values).values() for values in chosen]
 
 
 def keep(fit: Fit, folder: Path) -> None:

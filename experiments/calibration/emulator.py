@@ -110,8 +110,10 @@ def _fit(points: Floats, wanted: Floats, curvature: float, penalty: float, error
         relevance = _relevance(slopes[rows])
         kernel = KernelRidge(kernel="rbf", gamma=curvature / points.shape[1], alpha=penalty)
         kernel.fit(standard * relevance, left[:, rows])
-        rests.append(Rest(rows, *_singles(relevance, kernel.X_fit_, kernel.dual_coef_), float(kernel.gamma)))
-    return Emulator(*_singles(scaler.mean_, scaler.scale_, slopes.T, trend.intercept_), tuple(rests), error)
+        relevance_, fitted, weights = _singles(relevance, kernel.X_fit_, kernel.dual_coef_)
+        rests.append(Rest(rows, relevance_, fitted, weights, float(kernel.gamma)))
+    mean, spread, slope, level = _singles(scaler.mean_, scaler.scale_, slopes.T, trend.intercept_)
+    return Emulator(mean, spread, slope, level, tuple(rests), error)
 
 
 def _singles(*arrays: Floats) -> list[Singles]:

@@ -36,7 +36,7 @@ def load(file: Path = SHIPPED) -> list[dict[str, float]]:
         table = pd.read_csv(file)
     except (OSError, ValueError) as error:
         raise SetError(f"parameter-sets = '{file}' cannot be read: {error}") from None
-    unknown = [name for name in table if name not in PARAMETERS]
+    unknown = [str(name) for name in table if name not in PARAMETERS]
     if unknown:
         raise SetError(f"column '{unknown[0]}' of {file} is not a parameter{suggest(unknown[0], PARAMETERS)}")
     if table.empty:

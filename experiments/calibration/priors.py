@@ -32,7 +32,7 @@ FARTHEST = 4.5
 
 def to_normal(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Points of the unit cube in normal coordinates, in which the prior is a standard normal; same shape."""
-    return np.clip(ndtri(points), -FARTHEST, FARTHEST)
+    return np.asarray(np.clip(ndtri(points), -FARTHEST, FARTHEST))
 
 
 def to_cube(points: NDArray[np.float64]) -> NDArray[np.float64]:

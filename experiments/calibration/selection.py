@@ -35,7 +35,11 @@ def _ratios(history: pd.DataFrame) -> pd.DataFrame:
         members = _mean(rows["member_mean_risk"], rows["members"])
         outside = _mean(rows["nonmember_mean_risk"], rows["nonmembers"])
         lines += [
-            (year, "members / eligible", members_over_eligible(rows.iloc[-1])),
+            (
+                year,
+                "members / eligible",
+                members_over_eligible({str(name): value for name, value in rows.iloc[-1].items()}),
+            ),
             (year, "joiners / outside", _mean(rows["joiner_mean_risk"], rows["joined"]) / outside),
             (year, "leavers / members", _mean(rows["leaver_mean_risk"], rows["left"]) / members),
         ]

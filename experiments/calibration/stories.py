@@ -147,7 +147,7 @@ def conclusion(table: pd.DataFrame) -> list[str]:
             f"'{STORIES['default']}' like any, but best misfits are up to {slack:.1f} worse than those"
         )
     for column, what, error in (("weight_fit", "up to the end of 2020", slack), ("weight_validate", "of 2021", 0.0)):
-        best = table.loc[table[column].idxmax()]
+        best = table.iloc[int(table[column].argmax())]
         least = EXCLUDED * np.exp(-error)
         out = table[f"{column}_high"] < least
         left, gone = table[~out]["story"].to_list(), table[out]["story"].to_list()

@@ -57,7 +57,7 @@ def _naive_table(pool: Pool, file: str) -> list[dict[str, str]]:
 
 def damping(months: float) -> float:
     """What is left of a change over so many months if each month has nine tenths of the one before."""
-    return (1 - DAMPED**months) * DAMPED / (1 - DAMPED) / months
+    return float((1 - DAMPED**months) * DAMPED / (1 - DAMPED) / months)
 
 
 def crps(forecast: NDArray[np.float64], value: float) -> float:
@@ -81,7 +81,7 @@ def report(targets: list[Target], simulated: NDArray[np.float64]) -> pd.DataFram
     Columns: `inside` the median lies in the accepted band; `covered` the published value lies in the 90 % band;
     `held` either; `crps` and that of the naive forecasts are shares of the published value (`validate` rows only).
     """
-    naive = naive_forecasts(targets).set_index("id")
+    naive = naive_forecasts(targets).set_index("id")[list(SCORES.values())].astype(np.float64)
     lines = []
     for position, target in enumerate(targets):
         values = simulated[:, position]
@@ -103,8 +103,8 @@ def report(targets: list[Target], simulated: NDArray[np.float64]) -> pd.DataFram
         if target.role == "validate":
             line["crps"] = crps(values, target.value) / target.value
             for name, column in SCORES.items():
-                known = target.id in naive.index
-                line[name] = abs(naive.at[target.id, column] / target.value - 1) if known else np.nan
+                forecast = naive[column].get(target.id, np.nan)
+                line[name] = abs(float(forecast) / target.value - 1)
         lines.append(line)
     table = pd.DataFrame(lines)
     rank = 2 * table["held"] + (table["role"] != "validate")
@@ -134,9 +134,8 @@ def summary(table: pd.DataFrame) -> list[str]:
         )
     )
     shares = table[table["measure"] == "annual_share"].sort_values("id")
-    widths = (
-        f"{row.id} {row.q05 / row.median - 1:+.0%} to {row.q95 / row.median - 1:+.0%}" for row in shares.itertuples()
-    )
+    low, high = (shares[end] / shares["median"] - 1 for end in ("q05", "q95"))
+    widths = (f"{row} {least:+.0%} to {most:+.0%}" for row, least, most in zip(shares["id"], low, high, strict=True))
     lines.append(f"90 % bands of the annual shares around their medians: {', '.join(widths)}")
     lines.append(
         f"score over the {len(ahead)} validate rows with naive forecasts "

@@ -14,7 +14,7 @@ entry), and those who joined and left differed from them by their age, or by the
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -164,6 +164,12 @@ def _of_age(model: MutualAidModel, period: int) -> Floats:
     return np.asarray(model.health.incidence[columns.body & MALE, years])
 
 
+def _plan_and_year(key: Any) -> tuple[str, int]:
+    """The group of a table that is grouped by plan and year."""
+    plan, year = key
+    return str(plan), int(year)
+
+
 def by_year(observed: pd.DataFrame, per_year: int) -> pd.DataFrame:
     """Factors of each plan's share in each whole year in which it paid claims; they multiply to `share`.
 
@@ -173,7 +179,8 @@ def by_year(observed: pd.DataFrame, per_year: int) -> pd.DataFrame:
     """
     lines = []
     settlements = observed.groupby("year")["period"].nunique()
-    for (plan, year), rows in observed.groupby(["plan", "year"], sort=False):
+    for key, rows in observed.groupby(["plan", "year"], sort=False):
+        plan, year = _plan_and_year(key)
         if settlements[year] < per_year:
             continue
         total = rows.sum(numeric_only=True)
@@ -183,7 +190,7 @@ def by_year(observed: pd.DataFrame, per_year: int) -> pd.DataFrame:
         lines.append(
             {
                 "plan": plan,
-                "year": int(year),
+                "year": year,
                 "share": total["share"],
                 "own_risk": total["risk"] / total["members"],
                 "covered": total["covered_risk"] / total["risk"],
@@ -246,9 +253,10 @@ def waterfalls(
     """
     shares = by_year(observed, per_year).set_index(["plan", "year"])["share"]
     lines = []
-    for (plan, year), rows in accounts.groupby(["plan", "year"], sort=False):
+    for key, rows in accounts.groupby(["plan", "year"], sort=False):
+        plan, year = _plan_and_year(key)
         title = {"outcome": f"{labels[plan]}: share of {year}", "unit": f"{money} a member"}
-        steps = [(str(year - 1), shares[plan, year - 1]), *rows[["what", "part"]].itertuples(index=False)]
+        steps = [(str(year - 1), shares[plan, year - 1]), *zip(rows["what"], rows["part"], strict=True)]
         for mechanism, mean in [*steps, (str(year), shares[plan, year])]:
             lines.append(title | {"mechanism": mechanism, "mean": mean, "low": mean, "high": mean})
     return pd.DataFrame(lines)
@@ -262,10 +270,10 @@ def sentences(falls: pd.DataFrame) -> list[str]:
     """
     lines = []
     for outcome, rows in falls.groupby("outcome", sort=False):
-        first, *steps, last = rows[["mechanism", "mean"]].itertuples(index=False)
-        largest = sorted(steps, key=lambda step: -abs(step.mean))[:3]
-        told = ", ".join(f"{step.mean:+.1f} {step.mechanism}" for step in largest)
+        (_, first), *steps, (_, last) = zip(rows["mechanism"], rows["mean"].astype(float), strict=True)
+        largest = sorted(steps, key=lambda step: -abs(step[1]))[:3]
+        told = ", ".join(f"{mean:+.1f} {mechanism}" for mechanism, mean in largest)
         unit = rows["unit"].iloc[0]
         name = str(outcome)
-        lines.append(f"{name[0].upper()}{name[1:]}: {last.mean:.1f} {unit}, {first.mean:.1f} the year before; {told}.")
+        lines.append(f"{name[0].upper()}{name[1:]}: {last:.1f} {unit}, {first:.1f} the year before; {told}.")
     return lines

@@ -83,8 +83,14 @@ def worlds(base: Scenario, mechanisms: Sequence[Mechanism]) -> list[Scenario]:
     found = []
     for k in range(2 ** len(mechanisms)):
         off = [mechanism.off for number, mechanism in enumerate(mechanisms) if not k >> number & 1]
-        found.append(base.replace(**{name: value for each in off for name, value in each.items()}))
+        changes: dict[str, Any] = {name: value for each in off for name, value in each.items()}
+        found.append(base.replace(**changes))
     return found
+
+
+def _after(progress: Callable[[int, int], None], before: int, of: int, done: int) -> None:
+    """Say how many runs are done, those of earlier batches included."""
+    progress(before + done, of)
 
 
 class Causes(Batches):
@@ -147,7 +153,7 @@ class Causes(Batches):
                     measure,
                     worlds(base, self.mechanisms),
                     [outcome.name for outcome in self.outcomes],
-                    lambda done, before=number * combinations: progress(before + done, combinations * len(self.sets)),
+                    partial(_after, progress, number * combinations, combinations * len(self.sets)),
                 )
             )
         return np.array(found)
@@ -191,11 +197,14 @@ def sentences(table: pd.DataFrame) -> list[str]:
     lines = []
     for outcome, rows in table.groupby("outcome", sort=False):
         by_name = rows.set_index("mechanism")
-        with_all, with_none = by_name.loc[EVERYTHING_ON, "mean"], by_name.loc[NOTHING_ON, "mean"]
+        with_all, with_none = float(by_name["mean"][EVERYTHING_ON]), float(by_name["mean"][NOTHING_ON])
         steps = by_name.drop(index=[EVERYTHING_ON, NOTHING_ON])
         largest = steps.loc[steps["mean"].abs().nlargest(2).index]
         told = " and ".join(
-            f"{part.mean:+.3g} ({part.low:+.3g} to {part.high:+.3g}) for {part.Index}" for part in largest.itertuples()
+            f"{mean:+.3g} ({low:+.3g} to {high:+.3g}) for {mechanism!s}"
+            for mechanism, mean, low, high in zip(
+                largest.index, largest["mean"], largest["low"], largest["high"], strict=True
+            )
         )
         name, unit = str(outcome), rows["unit"].iloc[0]
         lines.append(

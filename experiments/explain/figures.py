@@ -23,8 +23,8 @@ def waterfall_figure(table: pd.DataFrame, caption: str) -> Figure:
     """
     outcomes = list(table.groupby("outcome", sort=False))
     height = -(-len(outcomes) // COLUMNS)
-    steps = max(len(rows) for _, rows in outcomes)
-    figure = Figure(figsize=(13, 0.8 + (1.2 + 0.28 * steps) * height), layout="constrained")
+    longest = max(len(rows) for _, rows in outcomes)
+    figure = Figure(figsize=(13, 0.8 + (1.2 + 0.28 * longest) * height), layout="constrained")
     axes = list(figure.subplots(height, COLUMNS, squeeze=False).flat)
     plain(axes)
     for axis, (outcome, rows) in zip(axes, outcomes, strict=False):

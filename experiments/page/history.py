@@ -39,4 +39,4 @@ class History:
         weighted = np.nan_to_num(self.of(plan, name)) * people
         totals = np.cumsum(np.pad([weighted, people], ((0, 0), (settlements, 0))), axis=1)
         sums = totals[:, settlements:] - totals[:, :-settlements]
-        return np.divide(sums[0], sums[1], out=np.full(people.size, np.nan), where=sums[1] > 0)
+        return np.asarray(np.divide(sums[0], sums[1], out=np.full(people.size, np.nan), where=sums[1] > 0))

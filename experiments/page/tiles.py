@@ -117,7 +117,7 @@ def Crowd(model: PageModel, now: Shown, look: Look) -> None:  # noqa: N802
     number = min(which, len(now.worlds) - 1)
     seen = now.worlds[number].seen
     known = row is not None and row in seen.row
-    found = solara.use_memo(lambda: life(model, number, row) if known else None, [now, number, row])
+    found = solara.use_memo(lambda: life(model, number, row) if known and row is not None else None, [now, number, row])
 
     def choose(value: Any) -> None:
         if isinstance(value, list) and len(value) == 3:

@@ -106,7 +106,8 @@ class Batches(Store[Part]):
         if kept is not None:
             found[places] = np.column_stack([kept[output] for output in outputs])
         missing = np.setdiff1d(np.arange(len(arguments)), places).tolist()
-        done, left = len(arguments) - len(missing), {}
+        done = len(arguments) - len(missing)
+        left: dict[int, tuple[Part, set[int]]] = {}
         for part in _parts(name, missing):
             left |= dict.fromkeys(range(part.first, part.end), (part, set(range(part.first, part.end))))
         given = [arguments[place] for place in missing]
@@ -127,7 +128,8 @@ class Batches(Store[Part]):
 
     def _kept(self, name: str) -> tuple[NDArray[np.int64], pa.Table | None, int]:
         """Which runs of a batch are kept, in order, their rows, and how many runs it has; damaged files go aside."""
-        places, tables, length = [], [], 0
+        places: list[int] = []
+        tables, length = [], 0
         for part, file in self.finished().items():
             if part.batch != name:
                 continue
@@ -144,7 +146,7 @@ class Batches(Store[Part]):
         if not tables:
             return np.empty(0, dtype=np.int64), None, length
         # Two commands in one folder may have divided a batch in different ways.
-        once, first = np.unique(places, return_index=True)
+        once, first = np.unique(np.asarray(places, dtype=np.int64), return_index=True)
         return once, pa.concat_tables(tables).take(first), length
 
 

@@ -16,7 +16,7 @@ from model.errors import UserError
 KILLS = 3
 """A task that takes its worker down this many times is given up."""
 GUARD = '`if __name__ == "__main__":`'
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": KILLS - 1,
     # A machine that sleeps, or stands still, is no reason to drop its workers.
     "distributed.scheduler.worker-ttl": None,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from experiments.output import writing
 from experiments.runs.executor import Executor
@@ -203,7 +204,7 @@ def sweep(
         state.waits = what
         progress(state)
 
-    options = {"dashboard": dashboard, "kept": store.folder, "waiting": wait_for}
+    options: dict[str, Any] = {"dashboard": dashboard, "kept": store.folder, "waiting": wait_for}
     with Leases(store) as leases, Executor(state.workers or None, scheduler, **options) as run:
         progress(state)
         while units:

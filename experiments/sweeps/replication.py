@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ GROWTH = 1.5
 """With "auto": replicates grow by this factor until they are enough."""
 
 
-def verdict(runs: Sequence[dict[str, float]], tolerance: float) -> pd.DataFrame:
+def verdict(runs: Sequence[Mapping[Any, float]], tolerance: float) -> pd.DataFrame:
     """One line a summary: replicates, mean, 95 % interval, coefficient of variation, and whether they are enough.
 
     Enough: the half width of Student's interval is at most `tolerance` of the mean, or `tolerance` itself for figures

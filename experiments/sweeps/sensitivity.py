@@ -139,7 +139,7 @@ def verdict(table: pd.DataFrame) -> str:
     wide = table[~table["settled"]]
     if wide.empty:
         return f"all {len(table)} pairs of indices have settled (95 % intervals within +-{SETTLED:g})"
-    worst = wide.loc[wide[["first_half_width", "total_half_width"]].max(axis=1).idxmax()]
+    worst = wide.iloc[int(wide[["first_half_width", "total_half_width"]].max(axis=1).argmax())]
     first, total = (f"{worst[name]:.2f} +- {worst[f'{name}_half_width']:.2f}" for name in ("first", "total"))
     return (
         f"{len(wide)} of {len(table)} pairs of indices have NOT settled (95 % interval wider than +-{SETTLED:g}); "

@@ -123,7 +123,8 @@ def read(file: Path) -> pd.DataFrame:
     Raises:
         StoreError: if it is damaged.
     """
-    return Store(file.parents[1]).read(file).to_pandas()
+    rows: pd.DataFrame = Store(file.parents[1]).read(file).to_pandas()
+    return rows
 
 
 def read_summaries(file: Path) -> list[dict[str, float]]:

@@ -134,7 +134,8 @@ class Study:
         if self.design.kind in LISTS:
             values = {name: [_typed(name, value) for value in given] for name, given in self.design.parameters.items()}
             content["design"]["parameters"] = values
-        return json.loads(json.dumps(content)) | {"base": self._base.values() | {"rng": None}}
+        plain: dict[str, Any] = json.loads(json.dumps(content))
+        return plain | {"base": self._base.values() | {"rng": None}}
 
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with anything that decides the results."""

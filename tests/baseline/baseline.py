@@ -16,7 +16,7 @@ from model.scenario import Scenario
 FILE = Path(__file__).parent / "baseline.csv"
 CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"
 SCALE = 20_000
-SCENARIOS = {
+SCENARIOS: dict[str, dict[str, float]] = {
     "default": {},
     # Cases are whole people here, so it takes more rows until some are refused.
     "sampled claims": {"expected_claims": False, "scale": 5_000},

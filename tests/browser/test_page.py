@@ -183,7 +183,8 @@ def _picture(browser: WebDriver, name: str) -> None:
 def page(server: Server, browser: WebDriver) -> Iterator[Page]:
     """The page; afterwards nothing was printed, no script failed, and no word of an error is shown."""
     yield lambda query="": browser.get(f"{server.address}/{query}")
-    severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    log = browser.get_log("browser")  # type: ignore[attr-defined]  # drivers of Chromium have it
+    severe = [entry["message"] for entry in log if entry["level"] == "SEVERE"]
     assert severe == []
     for word in ("exception", "traceback"):
         assert word not in _text(browser).lower()

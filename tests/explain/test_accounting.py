@@ -74,7 +74,7 @@ def test_the_account_closes(observed):
     shares = accounting.by_year(observed, per_year).set_index(["plan", "year"])["share"]
     found = accounts.groupby(["plan", "year"])["part"].sum()
     assert len(found) >= 4
-    for (plan, year), part in found.items():
+    for (plan, year), part in zip(found.index.to_list(), found, strict=True):
         assert part == pytest.approx(shares[plan, year] - shares[plan, year - 1], abs=1e-9)
     assert set(accounts["term"]) == {*RISK_TERMS, *FACTORS}
 
