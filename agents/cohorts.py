@@ -19,6 +19,7 @@ from agents.population import (
     MALE,
     OUT,
     PLACE_MASK,
+    RETURNED,
     SIGNS,
     Columns,
     is_member,
@@ -58,15 +59,16 @@ WELL_FRAILTY = 1
 WITH_SIGNS = 2
 
 
-def longest_wait(waits: NDArray[np.int64]) -> int:
-    """The longest of these waiting periods, 1 at least."""
-    return max(1, int(waits.max()))
-
-
-def empty_cohorts(waits: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Counts for these waiting periods, shape (1 + plans x (4 + 2 x longest wait), 2, 1440, 3), int64."""
-    groups = first_ending(len(waits), 0, 1) + 2 * len(waits) * longest_wait(waits)
+def empty_cohorts(plans: int, longest_wait: int) -> NDArray[np.int64]:
+    """Counts for waiting periods up to this one, shape (1 + plans x (4 + 2 x longest wait), 2, 1440, 3), int64."""
+    groups = first_ending(plans, 0, 1) + 2 * plans * max(1, longest_wait)
     return np.zeros((groups, 2, BIRTH_MONTHS, 3), dtype=np.int64)
+
+
+@compiled_inline
+def wait_of(status: int, joined: int, waits: np.ndarray) -> int:
+    """The waiting period, in periods, of a member who joined then, for the first time or again."""
+    return int(waits[(status & PLACE_MASK) - FIRST_PLAN, (status & RETURNED) // RETURNED, joined])
 
 
 @compiled_inline
@@ -75,7 +77,7 @@ def group_of(status: int, joined: int, period: int, waits: np.ndarray) -> int:
     place = status & PLACE_MASK
     if is_member(place):
         standing = 2 * (place - FIRST_PLAN) + (1 if status & CONCEALED else 0)
-        if period - joined < waits[place - FIRST_PLAN, joined]:
+        if period - joined < wait_of(status, joined, waits):
             return first_waiting(waits.shape[0]) + standing
         return COVERED + standing
     return NONMEMBERS if place < OUT else -1
@@ -97,7 +99,7 @@ def count(cohorts: np.ndarray, columns: Columns, row: int, period: int, waits: n
         of = group
         if times:
             longest = (cohorts.shape[0] - COVERED - 4 * plans) // (2 * plans)
-            ends = joined + waits[(status & PLACE_MASK) - FIRST_PLAN, joined]
+            ends = joined + wait_of(status, joined, waits)
             of = first_ending(plans, ends, longest) + group - waiting
         if status & SIGNS:
             cohorts[of, sex, month, WITH_SIGNS] += sign
@@ -155,20 +157,18 @@ def _end_waits(joined: np.ndarray, waiting: np.ndarray, covered: np.ndarray, hal
                             joined[standing, sex, month, what] = 0
 
 
-def end_waits(cohorts: NDArray[np.int64], period: int, waits: NDArray[np.int64], half_month: int, ages: Ages) -> None:
-    """Let the waiting period of those end who joined a whole wait ago."""
-    # Nobody's wait ends before the shortest one could.
-    if waits.any() and period >= int(waits[waits > 0].min()):
-        plans = len(waits)
-        waiting = first_waiting(plans)
-        first = first_ending(plans, period, longest_wait(waits))
-        _end_waits(
-            cohorts[first : first + 2 * plans],
-            cohorts[waiting : waiting + 2 * plans],
-            cohorts[COVERED:waiting],
-            half_month,
-            ages,
-        )
+def end_waits(cohorts: NDArray[np.int64], period: int, plans: int, half_month: int, ages: Ages) -> None:
+    """Let the waiting periods end that end in this period."""
+    waiting = first_waiting(plans)
+    longest = (len(cohorts) - first_ending(plans, 0, 1)) // (2 * plans)
+    first = first_ending(plans, period, longest)
+    _end_waits(
+        cohorts[first : first + 2 * plans],
+        cohorts[waiting : waiting + 2 * plans],
+        cohorts[COVERED:waiting],
+        half_month,
+        ages,
+    )
 
 
 class InForce(NamedTuple):

@@ -46,5 +46,10 @@ class Context(NamedTuple):
     gate: NDArray[np.bool_]
     """Whether a low credit score bars from the plan, shape (plans,)."""
     waits: NDArray[np.int64]
-    """Waiting period in periods, by plan and period of joining, shape (plans, 256)."""
+    """Waiting period in periods, by plan, of those who join for the first time and again, and period of joining,
+    shape (plans, 2, 256)."""
+    entry_fee: NDArray[np.float64]
+    """What joining costs once, shape (plans,)."""
+    minimum_stay: NDArray[np.int64]
+    """Periods from joining on in which members may not leave, shape (plans,)."""
     trust: float

@@ -38,9 +38,11 @@ from agents.population import (
     LEFT,
     LOW_CREDIT,
     MALE,
+    NEVER,
     NO_RATE,
     OUT,
     PLACE_MASK,
+    RETURNED,
     SIGNS,
     Columns,
     from_log,
@@ -143,11 +145,14 @@ def _offer(
 def offer_to_join(
     columns: Columns, row: int, plan: int, context: Context, behaviour: Behaviour, influence: np.ndarray
 ) -> tuple[float, float]:
-    """What the plan that they may join is worth to someone outside, and what it costs, effort included."""
+    """What the plan that they may join is worth to someone outside, and what it costs, effort and entry fee included.
+
+    A fee that is paid once counts in full against the first year.
+    """
     if plan < 0:
         return 0.0, 0.0
     worth, price = _offer(columns, row, plan, context, behaviour, influence, behaviour.entry_knowledge)
-    return worth, price + behaviour.joining_hassle
+    return worth, price + behaviour.joining_hassle + context.entry_fee[plan]
 
 
 @compiled_inline
@@ -187,6 +192,20 @@ def offer_of_takeover(
 
 
 @compiled_inline
+def enrolled_by_group(row: int, context: Context, behaviour: Behaviour) -> bool:
+    """Whether a group, such as an employer, enrols this person: they join without a choice and cannot leave."""
+    share = behaviour.group_share
+    return bool(share > 0.0 and luck.draw(context.seed, luck.GROUP, row, 0) < share)
+
+
+@compiled_inline
+def may_leave(columns: Columns, row: int, plan: int, context: Context, behaviour: Behaviour) -> bool:
+    """Whether a member may leave: not within the minimum stay, nor where a group enrols them."""
+    stayed = context.period - np.int64(columns.joined[row])
+    return bool(stayed >= context.minimum_stay[plan] and not enrolled_by_group(row, context, behaviour))
+
+
+@compiled_inline
 def admission(
     columns: Columns, row: int, plan: int, accepted: bool, context: Context, behaviour: Behaviour
 ) -> tuple[int, int]:
@@ -199,7 +218,7 @@ def admission(
     if plan < 0 or not context.open[plan]:
         return (LEFT if was == LEFT else (AWARE if plan < 0 else BARRED)), rules.NOTHING_TO_TELL
     answer = rules.NOTHING_TO_TELL
-    if accepted and columns.status[row] & SIGNS:
+    if accepted and columns.status[row] & SIGNS and not enrolled_by_group(row, context, behaviour):
         u = luck.draw(context.seed, luck.CONCEAL, row, context.period)
         answer = rules.conceals(True, behaviour.concealment, context.screening[plan], u)
     gated = context.gate[plan] and (columns.body[row] & LOW_CREDIT) != 0
@@ -258,12 +277,13 @@ def stay_or_leave(
     accepted: bool,
     patience: float,
     context: Context,
+    behaviour: Behaviour,
     cohorts: np.ndarray,
     counts: np.ndarray,
 ) -> None:
     """Carry out what a member decided who looked at the bill."""
     counts[plan, NOTICED] += 1
-    if accepted:
+    if accepted or not may_leave(columns, row, plan, context, behaviour):
         set_wake_up(columns, row, patience, context)
         return
     counts[plan, LEFT_PLAN] += 1
@@ -284,15 +304,17 @@ def join_or_not(
     counts: np.ndarray,
 ) -> None:
     """Carry out what someone outside decided who heard of the pool, or thought of it again."""
+    accepted = accepted or (plan >= 0 and enrolled_by_group(row, context, behaviour))
     where, answer = admission(columns, row, plan, accepted, context, behaviour)
     if plan >= 0 and context.open[plan]:
         counts[plan, CONSIDERED] += 1
         counts[plan, TURNED_AWAY] += 1 if answer == rules.TURNED_AWAY else 0
     if is_member(where):
         count(cohorts, columns, row, context.period, context.waits, COUNT_OUT)
-        columns.joined[row] = context.period
         concealed = CONCEALED if answer == rules.CONCEALED_SIGNS else 0
-        columns.status[row] = np.uint8(where) | (columns.status[row] & np.uint8(SIGNS)) | np.uint8(concealed)
+        again = RETURNED if columns.joined[row] != NEVER else 0
+        columns.joined[row] = context.period
+        columns.status[row] = np.uint8(where) | (columns.status[row] & np.uint8(SIGNS)) | np.uint8(concealed | again)
         count(cohorts, columns, row, context.period, context.waits, COUNT_IN)
         set_wake_up(columns, row, patience, context)
         counts[plan, JOINED] += 1

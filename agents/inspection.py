@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from agents import decisions
 from agents.compute.compiled import compiled
 from agents.context import Behaviour, Context
-from agents.population import COLUMNS, FIRST_PLAN, LEFT, OUT, PLACE_MASK, SIGNS, Columns, empty_columns
+from agents.population import COLUMNS, FIRST_PLAN, LEFT, OUT, PLACE_MASK, RETURNED, SIGNS, Columns, empty_columns
 
 OUTSIDE, WAITING, COVERED, GONE, ILL, DEAD = range(6)
 STATES = ("outside", "waiting", "covered", "left", "ill", "dead")
@@ -26,14 +26,15 @@ def states(columns: Columns, rows: NDArray[np.int64], period: int, waits: NDArra
         columns: everybody.
         rows: whom to look at.
         period: the period that has just ended.
-        waits: waiting period in periods, by plan and period of joining, shape (plans, 256).
+        waits: waiting period in periods, as in `Context`, shape (plans, 2, 256).
     """
     place = (columns.status[rows] & PLACE_MASK).astype(np.int64)
     since = period - columns.joined[rows].astype(np.int64)
     ill = columns.illness[rows] <= period
     state = np.full(rows.size, OUTSIDE)
     member = place >= FIRST_PLAN
-    wait = waits[place[member] - FIRST_PLAN, columns.joined[rows][member]]
+    again = (columns.status[rows][member] & RETURNED) // RETURNED
+    wait = waits[place[member] - FIRST_PLAN, again, columns.joined[rows][member]]
     state[member] = np.where(since[member] < wait, WAITING, COVERED)
     state[place == LEFT] = GONE
     state[place == OUT] = np.where(ill[place == OUT], ILL, DEAD)

@@ -27,6 +27,7 @@ STREAMS = (
     "lag",  # from diagnosis to filing
     "review",  # what the reviewer finds
     "takeover",
+    "group",  # whether a group, such as an employer, enrols the person
 )
 """The named decisions. A new one goes at the end or anywhere else: a stream's numbers come from its name alone."""
 
@@ -47,6 +48,7 @@ FILE = _CODES["file"]
 LAG = _CODES["lag"]
 REVIEW = _CODES["review"]
 TAKEOVER = _CODES["takeover"]
+GROUP = _CODES["group"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _PERIOD = np.uint64(0xD1B54A32D192ED03)

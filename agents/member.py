@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import decisions, luck, rules
+from agents.cohorts import wait_of
 from agents.context import Behaviour, Context
 from agents.crowd.driver import Illness
 from agents.population import (
@@ -127,7 +128,9 @@ class Member(mesa.Agent):  # type: ignore[misc]
         offer = decisions.offer_to_stay(columns, row, plan, world.context, world.behaviour, world.influence)
         accepted = self._accepts(*offer, world.behaviour.stay_temperature, luck.STAY)
         patience = decisions.next_patience(row, world.context)
-        decisions.stay_or_leave(columns, row, plan, accepted, patience, world.context, world.cohorts, world.counts)
+        decisions.stay_or_leave(
+            columns, row, plan, accepted, patience, world.context, world.behaviour, world.cohorts, world.counts
+        )
 
     def consider_joining(self) -> None:
         """Hear of the pool, or think of it again, and join or not."""
@@ -167,7 +170,10 @@ class Member(mesa.Agent):  # type: ignore[misc]
             if event in (SIGNS_APPEAR, SIGNS_PASS):
                 decisions.change_signs(columns, row, world.context, world.cohorts)
             elif event in (FALL_ILL, DIE):
-                case = row, self.plan, int(columns.joined[row]), bool(self.status & CONCEALED)
+                joined = int(columns.joined[row])
+                # Those who are no members have no wait, and make no case.
+                covered_from = joined + (wait_of(self.status, joined, world.context.waits) if self.plan >= 0 else 0)
+                case = row, self.plan, covered_from, bool(self.status & CONCEALED)
                 ill = bool(event == FALL_ILL)
                 if decisions.end_membership(columns, row, ill, world.context, world.cohorts, world.counts) and ill:
                     world.diagnosed.append(case)
@@ -181,10 +187,10 @@ class Member(mesa.Agent):  # type: ignore[misc]
 
 def as_illness(diagnosed: list[tuple[int, int, int, bool]]) -> Illness:
     """What members reported one by one, in row order, as the crowd reports it."""
-    rows, plans, joined, concealed = zip(*sorted(diagnosed), strict=True) if diagnosed else ((), (), (), ())
+    rows, plans, covered_from, concealed = zip(*sorted(diagnosed), strict=True) if diagnosed else ((), (), (), ())
     return Illness(
         np.array(rows, dtype=np.int64),
         np.array(plans, dtype=np.int64),
-        np.array(joined, dtype=np.int64),
+        np.array(covered_from, dtype=np.int64),
         np.array(concealed, dtype=np.bool_),
     )

@@ -5,7 +5,7 @@ the members of each plan. Money is in the pool's currency, and settled in whole 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,18 +18,41 @@ from agents.sharing import EqualShares, SharingRule
 
 
 class Settlement(NamedTuple):
-    """One settlement of one plan, in minor units. collected + subsidy = aid + fee + (carry - carry before)."""
+    """One settlement of one plan, in minor units.
+
+    collected + subsidy + recovered = aid + fee + reinsurance + (carry - carry before), where the carry before includes
+    the entry fees paid since.
+    """
 
     members: int
     aid: int
     fee: int
     share: int
-    """What each member is asked for."""
+    """What each member is asked for; where a rule gives weights, the mean."""
     collected: int
     subsidy: int
     """What the platform bears because of the caps, or because nobody is left to pay."""
     carry: int
-    """What rounding leaves in the pool for the next settlement; negative where it fell short."""
+    """What is left in the pool for the next settlement, by rounding or in reserve; negative where it fell short."""
+    reinsurance: int = 0
+    """The reinsurer's premium."""
+    recovered: int = 0
+    """What the reinsurer pays."""
+
+
+class Terms(NamedTuple):
+    """What a plan asks of its members and of others at a settlement, money in the pool's currency."""
+
+    fee_rate: float
+    """Management fee, share of aid."""
+    case_fee: float = 0.0
+    """Management fee on each claim."""
+    case_cap: float = math.inf
+    """Most that one member pays for one claim; the platform bears the rest."""
+    retention: float = math.inf
+    """Most that a settlement costs a member before the reinsurer pays."""
+    reinsurance_rate: float = 0.0
+    """The reinsurer's premium, share of aid."""
 
 
 def settle(
@@ -37,41 +60,61 @@ def settle(
     members: int,
     benefits: Sequence[float],
     people: Sequence[float],
-    fee_rate: float,
+    terms: Terms,
     carry: int = 0,
-    case_cap: float = math.inf,
     most: float = math.inf,
     minor: int = 100,
     carries_excess: bool = False,
-) -> Settlement:
-    """Divide approved claims equally among members.
+    ask: Callable[[int], float] | None = None,
+    cells: NDArray[np.int64] | None = None,
+    weights: NDArray[np.int64] | None = None,
+) -> tuple[Settlement, NDArray[np.int64] | None]:
+    """Divide approved claims among members; returns the settlement and, where there are weights, each cell's share.
 
     Args:
         members: people who share.
         benefits: money per claim of each class.
         people: number of claims of each class.
-        fee_rate: management fee, share of aid.
-        carry: minor units left in the pool by the last settlement.
-        case_cap: most that one member pays for one claim; the platform bears the rest.
+        terms: fees, caps and reinsurance.
+        carry: minor units left in the pool by the last settlement, entry fees since then included.
         most: most that one member pays now; the platform bears the rest.
         minor: minor units in one of the currency.
         carries_excess: whether the pool, and not the platform, bears what exceeds `most`, and carries it on.
+        ask: where shares are smoothed, what a member is asked for given the cost of the settlement, minor units.
+        cells: people who share by sex and year of birth, where there are weights; they add up to `members`.
+        weights: what they pay in proportion.
     """
     aid = round(sum(benefit * claims for benefit, claims in zip(benefits, people, strict=True)) * minor)
-    fee = round(aid * fee_rate)
+    fee = round(aid * terms.fee_rate + terms.case_fee * sum(people) * minor)
     if members == 0:
-        return Settlement(0, aid, fee, 0, 0, aid + fee, carry)
+        return Settlement(0, aid, fee, 0, 0, aid + fee, carry), None if weights is None else np.zeros_like(weights)
     over_cap = 0.0
     for benefit, claims in zip(benefits, people, strict=True):
-        over_cap += max(0.0, benefit * (1 + fee_rate) - case_cap * members) * claims
+        of_claim = benefit * (1 + terms.fee_rate) + terms.case_fee
+        over_cap += max(0.0, of_claim - terms.case_cap * members) * claims
     subsidy = round(over_cap * minor)
-    due = aid + fee - subsidy - carry
+    reinsurance = round(aid * terms.reinsurance_rate)
+    cost = aid + fee + reinsurance - subsidy
+    recovered = 0
+    if cost > terms.retention * members * minor:
+        recovered = cost - int(terms.retention * members * minor)
+    due = cost - recovered - carry
     share = max(0, (2 * due + members) // (2 * members))
-    if share > most * minor:
+    if ask is not None:
+        # A fund that would be overdrawn asks for what it lacks, rounded up.
+        share = max(0, -(-due // members), round(ask(cost - recovered)))
+    capped = share > most * minor
+    if capped:
         share = int(most * minor)
         subsidy += 0 if carries_excess else due - share * members
-    collected = share * members
-    return Settlement(members, aid, fee, share, collected, subsidy, carry + collected + subsidy - aid - fee)
+    table, collected = None, share * members
+    if weights is not None and cells is not None:
+        total = collected if capped else max(due, 0)
+        weight = int((weights * cells).sum())
+        table = np.asarray((2 * total * weights + weight) // (2 * weight))
+        collected = int((table * cells).sum())
+    left = carry + collected + subsidy + recovered - aid - fee - reinsurance
+    return Settlement(members, aid, fee, share, collected, subsidy, left, reinsurance, recovered), table
 
 
 class PlanSettlement(NamedTuple):
@@ -82,18 +125,22 @@ class PlanSettlement(NamedTuple):
     """The group of each sex and year of birth, shape (2, 120)."""
     waived: int
     """Minor units of the shares that the platform pays for members."""
+    entry_fees: int = 0
+    """Minor units paid by those who joined since the last settlement."""
+    table: NDArray[np.int64] | None = None
+    """What a member of each sex and year of birth is asked for where the rule gives weights, minor units."""
 
     @property
     def whole(self) -> Settlement:
         """The groups together; the share is what members are asked for on average, in whole minor units."""
-        if len(self.parts) == 1:
+        if len(self.parts) == 1 and self.table is None:
             return self.parts[0]
         return Settlement._make(map(sum, zip(*self.parts, strict=True)))._replace(share=round(self.mean_share))
 
     @property
     def mean_share(self) -> float:
         """What members are asked for on average, minor units."""
-        if len(self.parts) == 1:
+        if len(self.parts) == 1 and self.table is None:
             return float(self.parts[0].share)
         members = sum(part.members for part in self.parts)
         return sum(part.collected for part in self.parts) / members if members else 0.0
@@ -101,7 +148,7 @@ class PlanSettlement(NamedTuple):
     @property
     def shares(self) -> NDArray[np.int64]:
         """What a member of each sex and year of birth is asked for, minor units, shape (2, 120)."""
-        return np.array([part.share for part in self.parts])[self.groups]
+        return np.array([part.share for part in self.parts])[self.groups] if self.table is None else self.table
 
 
 @dataclass(frozen=True)
@@ -114,7 +161,8 @@ class PlanRules:
     sharing: SharingRule = field(default_factory=EqualShares)
     yearly_cap: float = math.inf
     """Most that one member pays in the year `capped_in`."""
-    capped_in: int = 0
+    capped_in: int | None = None
+    """None: in every year."""
     carries_excess: bool = False
     """Whether the pool, and not the platform, bears what exceeds that cap."""
     waived_shares: int = 0
@@ -153,7 +201,12 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         self.capacity = float(rules.review_start)
         """Claims that can be reviewed in this period."""
         self.carry = [[0] * plan.sharing.number for plan in rules.plans]
-        """Minor units that rounding has left, by plan and group."""
+        """Minor units that rounding has left, or that are in reserve, by plan and group."""
+        self.entry_fees = [0] * plans
+        """Minor units paid by those who joined since the last settlement, by plan."""
+        self._unshared = [0] * plans
+        self.level = [math.nan] * plans
+        """Smoothed cost of a settlement per member, minor units, where a plan's shares are smoothed."""
         self.year = 0
         self.paid_this_year = [[0] * plan.sharing.number for plan in rules.plans]
         """What a member of each plan and group was asked for in the settlements published this year, minor units."""
@@ -169,6 +222,19 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         self.recent_bill = [0.0] * plans
         """The last few shares, smoothed as the expected price is, money per settlement."""
         self.has_billed = [False] * plans
+
+    def change_rules(self, rules: PlatformRules) -> None:
+        """Follow other rules from now on. What the groups of a plan have left is shared by its new groups by members.
+
+        Args:
+            rules: for the same plans, in the same order.
+        """
+        for plan, (before, after) in enumerate(zip(self.rules.plans, rules.plans, strict=True)):
+            if before.sharing.number != after.sharing.number:
+                self._unshared[plan] += sum(self.carry[plan])
+                self.carry[plan] = [0] * after.sharing.number
+                self.paid_this_year[plan] = [max(self.paid_this_year[plan])] * after.sharing.number
+        self.rules = rules
 
     def planned_reviews(self, due: float, backlog: float) -> float:
         """Claims that it means to decide: those due in this period, and a part of the backlog, one claim at least."""
@@ -219,8 +285,8 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         benefits: Sequence[float],
         approved: Sequence[float],
         approved_by_cell: NDArray[np.float64],
-        fee_rate: float,
-        case_cap: float,
+        terms: Terms,
+        entry_fees: int = 0,
         early: NDArray[np.int64] | None = None,
         pays_all: bool = False,
     ) -> PlanSettlement:
@@ -234,13 +300,16 @@ class Platform(mesa.Agent):  # type: ignore[misc]
             benefits: money per claim of each class.
             approved: claims to be paid of each class.
             approved_by_cell: the same by class, sex and year of birth, shape (classes, 2, 120).
-            fee_rate: management fee, share of aid.
-            case_cap: most that one member pays for one claim.
+            terms: fees, caps and reinsurance.
+            entry_fees: minor units paid by those who joined since the last settlement.
             early: rows of members whose share the platform pays in this settlement, shape (2, 120), if it pays any.
             pays_all: whether it pays all shares, as after a closing was announced.
         """
-        rules = self.rules.plans[plan]
-        groups = rules.sharing.groups(self.year - self.rules.first_birth_year)
+        rules, year = self.rules.plans[plan], self.year - self.rules.first_birth_year
+        groups, weights = rules.sharing.groups(year), rules.sharing.weights(year)
+        table = None if weights is None else np.zeros_like(weights)
+        if entry_fees or self._unshared[plan]:
+            self._share_out(plan, entry_fees, members, groups)
         parts, waived = [], 0
         for group in range(rules.sharing.number):
             rows, claims = number, approved
@@ -248,26 +317,67 @@ class Platform(mesa.Agent):  # type: ignore[misc]
                 of_group = groups == group
                 rows, claims = int(members[of_group].sum()), approved_by_cell[:, of_group].sum(axis=1).tolist()
             most = math.inf
-            if self.year == rules.capped_in:
+            if rules.capped_in in {self.year, None}:
                 most = rules.yearly_cap - self.paid_this_year[plan][group] / self.rules.minor
-            part = settle(
-                members=round(rows * scale),
+            number_of_people, cells = round(rows * scale), None
+            if weights is not None:
+                cells = np.rint(np.where(groups == group, members, 0) * scale).astype(np.int64)
+                number_of_people = int(cells.sum())
+            part, of_cells = settle(
+                members=number_of_people,
                 benefits=benefits,
                 people=claims,
-                fee_rate=fee_rate,
+                terms=terms,
                 carry=self.carry[plan][group],
-                case_cap=case_cap,
                 most=most,
                 minor=self.rules.minor,
                 carries_excess=rules.carries_excess,
+                ask=self._ask(plan, self.carry[plan][group], number_of_people),
+                cells=cells,
+                weights=weights,
             )
+            if table is not None:
+                table = np.where(groups == group, np.asarray(of_cells), table)
             self.carry[plan][group] = part.carry
             parts.append(part)
             if pays_all:
                 waived += part.collected
             elif early is not None:
-                waived += min(part.collected, part.share * round(int(early[groups == group].sum()) * scale))
-        return PlanSettlement(parts, groups, waived)
+                waived += self._waived(part, early * (groups == group), scale, table)
+        return PlanSettlement(parts, groups, waived, entry_fees, table)
+
+    @staticmethod
+    def _waived(part: Settlement, early: NDArray[np.int64], scale: float, table: NDArray[np.int64] | None) -> int:
+        """Minor units of the shares of those who joined early, shape (2, 120), in rows."""
+        owed = part.share * round(int(early.sum()) * scale)
+        if table is not None:
+            owed = int((table * np.rint(early * scale)).sum())
+        return min(part.collected, owed)
+
+    def _share_out(self, plan: int, entry_fees: int, members: NDArray[np.int64], groups: NDArray[np.int64]) -> None:
+        """Add entry fees, and what other groups have left, to what the groups of a plan carry, by their members."""
+        rows = [int(members[groups == group].sum()) for group in range(len(self.carry[plan]))]
+        amount, everybody = entry_fees + self._unshared[plan], sum(rows)
+        self._unshared[plan] = 0 if everybody else amount
+        if not everybody:
+            return
+        given = [amount * number // everybody for number in rows]
+        given[rows.index(max(rows))] += amount - sum(given)
+        for group, more in enumerate(given):
+            self.carry[plan][group] += more
+
+    def _ask(self, plan: int, fund: int, members: int) -> Callable[[int], float] | None:
+        """What a member is asked for given the cost of a settlement, where shares are smoothed, minor units."""
+        smoothing = self.rules.plans[plan].sharing.smoothing
+        if smoothing is None or members == 0:
+            return None
+
+        def ask(cost: int) -> float:
+            of_member, level = cost / members, self.level[plan]
+            self.level[plan] = of_member if math.isnan(level) else level + (of_member - level) / smoothing.settlements
+            return smoothing.ask(self.level[plan], fund, members)
+
+        return ask
 
     def publish(self, settlements: Sequence[PlanSettlement]) -> None:
         """Let the members of each plan see their share: it becomes part of what they expect to pay."""
@@ -287,7 +397,7 @@ class Platform(mesa.Agent):  # type: ignore[misc]
         self.price_table = np.empty_like(before)
         for plan, settlement in enumerate(settlements):
             self.price_table[plan] = self.expected_price[plan]
-            if len(settlement.parts) > 1:
+            if len(settlement.parts) > 1 or settlement.table is not None:
                 step = weight * (rules.settlements_per_year * (settlement.shares / rules.minor) - before[plan])
                 self.price_table[plan] = before[plan] + self.has_billed[plan] * step
 

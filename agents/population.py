@@ -35,6 +35,8 @@ SIGNS = 16
 """Has warning signs, known to the person alone."""
 CONCEALED = 32
 """Joined by concealing warning signs."""
+RETURNED = 64
+"""Had been a member before they last joined."""
 
 
 def places_of(plan_names: Iterable[str]) -> tuple[str, ...]:
@@ -82,7 +84,7 @@ COLUMNS = {
     "signs": Column("uint8", "fate: period of first warning signs (0 where they stand at the launch), 255 never"),
     "illness": Column("uint8", "fate: period of critical illness, 255 never within the horizon"),
     "death": Column("uint8", "fate: period of death from another cause, 255 never within the horizon"),
-    "status": Column("uint8", "place (four bits), has warning signs, joined by concealing"),
+    "status": Column("uint8", "place (four bits), has warning signs, joined by concealing, joined again"),
     "clock": Column("float32", "reading of the public clock of their place at which they next decide"),
 }
 SCANNED = ("status", "clock")

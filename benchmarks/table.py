@@ -192,12 +192,11 @@ def limit_table(results: Results) -> list[str]:
 
 def earlier_table(results: Results) -> list[str]:
     """Whole histories beside an earlier commit."""
-    lines = head(("Rows", "Before, s", "Now, s", "× before", "Now, ms a settlement", "Same history"))
+    lines = head(("Rows", "Before, s", "Now, s", "× before", "Now, ms a settlement"))
     for rows in sizes(results, "earlier"):
         if samples := good(results, "earlier", rows):
             names = ("before_s", "now_s", "ratio", "settlement_ms")
-            same = "yes" if all(sample["equal"] for sample in samples) else "NO"
-            lines.append(row([f"{rows:,}", *(of_samples(samples, name).text() for name in names), same]))
+            lines.append(row([f"{rows:,}", *(of_samples(samples, name).text() for name in names)]))
     return lines
 
 
@@ -328,8 +327,8 @@ the same rules at the same size (toy: a draw a person and period). **× 1 thread
 
 ## Short histories
 
-Whole histories, set-up and data frame included, beside commit 02989e2 on one thread: pairs in turn in one run. Equal
-histories are equal but for rounding.
+Whole histories, set-up and data frame included, beside commit 02989e2 on one thread: pairs in turn in one run, with
+equal rows and periods.
 
 {chr(10).join(earlier_table(results))}
 

@@ -22,7 +22,7 @@ from agents.crowd.driver import Illness
 from agents.population import BIRTH_YEARS, FRAILTY_UNIT, MALE, Columns
 from model.cover import Cover
 from model.health import Health
-from model.plans import Plan, waits_of
+from model.plans import Plan
 from model.scenario import Scenario
 
 LAG_SHAPE = 4.0
@@ -45,8 +45,6 @@ class Terms(NamedTuple):
     """What decides the course of a claim, in the form that compiled code takes."""
 
     seed: int
-    waits: NDArray[np.int64]
-    """Waiting period in periods, by plan and period of joining, shape (plans, 256)."""
     scale: float
     filing_share: NDArray[np.float64]
     """Illnesses of those covered that become claims, by plan, shape (plans,)."""
@@ -68,7 +66,6 @@ def terms_of(scenario: Scenario, plans: Sequence[Plan]) -> Terms:
     """The terms of a scenario."""
     return Terms(
         seed=scenario.seed,
-        waits=waits_of(scenario, plans),
         scale=scenario.scale,
         filing_share=np.array([plan.filing_share for plan in plans]),
         lags=lag_distribution(
@@ -129,7 +126,7 @@ def _sample(
         sex = columns.body[row] & MALE
         age = (half_month - 2 * columns.birth_month[row]) // 24
         kind = _pick(kinds[sex, age], luck.draw(terms.seed, luck.KIND, row, period))
-        covered = exempt[plan, kind] or period - ill.joined[k] >= terms.waits[plan, ill.joined[k]]
+        covered = exempt[plan, kind] or period >= ill.covered_from[k]
         u = luck.draw(terms.seed, luck.FILE, row, period)
         if class_of[plan, age, kind] < 0 or not rules.files_claim(covered, terms.filing_share[plan], u):
             continue

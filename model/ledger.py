@@ -8,10 +8,11 @@ from agents.platform import PlanSettlement
 MEMBERS = "members"
 PATIENTS = "patients"
 PLATFORM = "platform"
+REINSURER = "reinsurer"
 
 
 def pool(plan: str) -> str:
-    """The account of a plan: what rounding has left, carried to the next settlement."""
+    """The account of a plan: what rounding has left or is in reserve, carried to the next settlement."""
     return f"pool of {plan}"
 
 
@@ -46,11 +47,14 @@ class Ledger:
             self.transfers.append(Transfer(period, source, target, int(amount), reason))
 
     def book(self, period: int, plan: str, settlement: PlanSettlement) -> None:
-        """Move the money of a settlement: shares in, subsidies in, aid and fee out."""
+        """Move the money of a settlement: shares, entry fees, subsidies and recoveries in, aid, fee and premium out."""
         of_plan, whole, waived = pool(plan), settlement.whole, settlement.waived
         self.transfer(period, MEMBERS, of_plan, whole.collected - waived, "shares")
         self.transfer(period, PLATFORM, of_plan, waived, "shares paid for members")
         self.transfer(period, PLATFORM, of_plan, whole.subsidy, "excess over caps")
+        self.transfer(period, MEMBERS, of_plan, settlement.entry_fees, "entry fees")
+        self.transfer(period, REINSURER, of_plan, whole.recovered, "recovered from the reinsurer")
+        self.transfer(period, of_plan, REINSURER, whole.reinsurance, "reinsurance premium")
         self.transfer(period, of_plan, PATIENTS, whole.aid, "aid")
         self.transfer(period, of_plan, PLATFORM, whole.fee, "fee")
 

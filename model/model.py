@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from agents.cohorts import LIFELONG, Ages, InForce, empty_cohorts, end_waits, in_force
 from agents.context import Context
-from agents.counts import LEFT_PLAN, empty_counts
+from agents.counts import JOINED, LEFT_PLAN, TRANSFERRED_IN, empty_counts
 from agents.crowd.driver import Crowd, Illness, count_everybody
 from agents.crowd.wake_ups import room_for
 from agents.influence import NONE, Influence, Rule
@@ -34,7 +34,7 @@ from model.health import Health, health_of
 from model.ledger import PATIENTS, PLATFORM, Ledger
 from model.measures import Settled
 from model.phases import Stopwatch, listed, phase
-from model.plans import Plan, doors, early_joiners, plan_for, plans, platform_rules, waits_of
+from model.plans import Plan, doors, early_joiners, plan_for, platform_rules, timeline, waits_of
 from model.report import Collector, Report
 from model.scenario import Scenario, ScenarioError
 from model.synthesis import synthesize
@@ -101,13 +101,15 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         # The world.
         self.health = health or health_of(chosen)
         self.calendar = chosen.calendar
-        self.plans = plans(chosen)
         self.plan_names = chosen.pool.plan_names
+        (_, self.in_effect, self.plans), *self._changes = timeline(chosen)
+        """The parameters and plans in effect now; `_changes` are those to come, with the period from which on."""
         self.waits = waits_of(chosen, self.plans)
-        """Waiting period in periods, by plan and period of joining, shape (plans, 256)."""
+        """Waiting period in periods, by plan, of those who join for the first time and again, and period of joining,
+        shape (plans, 2, 256)."""
         self._doors = doors(chosen)
         self._early = early_joiners(chosen)
-        self.ages = Ages._make(np.array([getattr(plan, name) for plan in self.plans]) for name in Ages._fields)
+        self.ages = ages_of(self.plans)
         self._opens = np.array([self.calendar.period_of(plan.opens) for plan in self.plans])
         self.benefits = Benefits(self.plans, self.health)
         self.cover = self.benefits.on(self.calendar.published(0))
@@ -119,13 +121,14 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self._potential = len(self.population) * self.population.scale
         self.influence = NONE
         self._influence = Influence(rules, len(self.population))
-        self.cohorts = empty_cohorts(self.waits)
+        self.cohorts = empty_cohorts(len(self.plans), int(self.waits.max()))
         count_everybody(self.population, 0, self.waits, self.cohorts)
         self.counts = empty_counts(len(self.plans))
         """What happened to people so far in this period (`agents.counts`), shape (plans, 11)."""
         self.diagnosed: list[tuple[int, int, int, bool]] = []
         # The institutions and what they keep.
-        self.platform = Platform(self, platform_rules(chosen, self.plans, sharing or {}))
+        self._sharing = sharing or {}
+        self.platform = Platform(self, platform_rules(chosen, self.plans, self._sharing, self.health))
         self.insurer = Insurer(self, loading=chosen.insurer_loading, takeover_loading=chosen.takeover_loading)
         self.regulator = Regulator(self, impact=chosen.regulator_impact, closes=chosen.closing)
         self.ledger = Ledger()
@@ -197,15 +200,17 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     # The phases.
 
-    @phase("waiting periods end; what calls for attention")
+    @phase("rules change; waiting periods end; what calls for attention")
     def attend(self) -> Context:
         """Waiting periods end, the public clocks move on; returns what people see when they decide."""
+        while self._changes and self._changes[0][0] <= self.period:
+            self._change_rules(*self._changes.pop(0)[1:])
         half_month = self.calendar.half_month(self.period)
-        end_waits(self.cohorts, self.period, self.waits, half_month, self.ages)
+        end_waits(self.cohorts, self.period, len(self.plans), half_month, self.ages)
         self.cover = self.benefits.on(self.calendar.published(self.period))
         members = round(sum(self.in_force.number.tolist()) * self.population.scale)
         self.readings += attention.increase(
-            self.scenario,
+            self.in_effect,
             self._doors,
             self.period,
             members / self._potential,
@@ -246,7 +251,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
     @phase("file and review claims")
     def review_claims(self, ill: Illness) -> Reviewed:
         """Claims are filed and reviewed; both slow down in some months of the pool."""
-        scenario, period = self.scenario, self.period
+        scenario, period = self.in_effect, self.period
         half_month = self.calendar.half_month(period)
         if not scenario.expected_claims:
             sampled = claims.sampled_claims(
@@ -266,8 +271,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
     def settle(self, reviewed: Reviewed) -> list[PlanSettlement]:
         """Each plan's approved claims are shared, paid and published."""
         platform, period, day = self.platform, self.period, self.calendar.published(self.period)
-        closing = self.scenario.pool.closing_day
-        pays_all = self.scenario.closing and closing is not None and self.calendar.debited(period) >= closing
+        closing = self.in_effect.pool.closing_day
+        pays_all = self.in_effect.closing and closing is not None and self.calendar.debited(period) >= closing
         self.in_force = self._in_force()
         granted = reviewed.decided.by_class[:, :, claims.GRANTED].tolist()
         platform.begin_settlement(day.year)
@@ -284,8 +289,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
                 benefits=self.benefits.paid,
                 approved=granted[plan],
                 approved_by_cell=reviewed.decided.people[plan, :, claims.GRANTED],
-                fee_rate=terms.fee_at(max(terms.opens, day)),
-                case_cap=terms.case_cap_at(day),
+                terms=terms.terms_at(day),
+                entry_fees=self._entry_fees(plan),
                 early=early,
                 pays_all=pays_all,
             )
@@ -297,14 +302,14 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
     @phase("news and trust")
     def hear_news(self, counts: NDArray[np.int64], reviewed: Reviewed) -> Mood:
         """Events and refusals move trust; bad news, and others who left, make members look."""
-        events = events_in(self.scenario.pool, self.period)
+        events = events_in(self.in_effect.pool, self.period)
         criticism = self.regulator.speak([event.what for event in events if event.kind == "regulator"])
         self.closing |= self.regulator.orders_closing(event.kind for event in events)
         decided = float(reviewed.decided.by_class.sum())
         refused = float(reviewed.decided.by_class[:, :, claims.REFUSED].sum()) / decided if decided else 0.0
         stayed, left = int(self.in_force.number.sum()), int(counts[:, LEFT_PLAN].sum())
         leavers = left / (stayed + left) if left else 0.0
-        return after_news(self.mood, self.scenario, self.period, events, criticism, refused, leavers)
+        return after_news(self.mood, self.in_effect, self.period, events, criticism, refused, leavers)
 
     @phase("close")
     def close(self, context: Context) -> NDArray[np.int64]:
@@ -360,11 +365,27 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             )
         return members
 
+    def _change_rules(self, scenario: Scenario, of_plans: tuple[Plan, ...]) -> None:
+        """Let other parameters and rules of the plans be in effect from now on, as a dated policy says."""
+        self.in_effect, self.plans = scenario, of_plans
+        self._doors, self._early, self.ages = doors(scenario), early_joiners(scenario), ages_of(of_plans)
+        self.behaviour = behaviour_of(scenario)
+        self.claims.terms = claims.terms_of(scenario, of_plans)
+        self.platform.change_rules(platform_rules(scenario, of_plans, self._sharing, self.health))
+        self.insurer.loading, self.insurer.takeover_loading = scenario.insurer_loading, scenario.takeover_loading
+        self.regulator.impact, self.regulator.closes = scenario.regulator_impact, scenario.closing
+
+    def _entry_fees(self, plan: int) -> int:
+        """Minor units paid by those who joined a plan in this period, transfers left out."""
+        fee = self.plans[plan].entry_fee_at(self.calendar.published(self.period))
+        joined = int(self.counts[plan, JOINED] - self.counts[plan, TRANSFERRED_IN])
+        return round(fee * joined * self.population.scale * self.scenario.pool.minor) if fee else 0
+
     def _most_reviews(self) -> float:
         """Claims that can be reviewed a period at most."""
         day = self.calendar.published(self.period)
-        limits = self.scenario.pool.rules.review_limits
-        return min((self.scenario.number(limit.claims) for limit in limits if day < limit.until), default=math.inf)
+        limits = self.in_effect.pool.rules.review_limits
+        return min((self.in_effect.number(limit.claims) for limit in limits if day < limit.until), default=math.inf)
 
     def _in_force(self) -> InForce:
         """Who is in each plan now, and who could be."""
@@ -401,8 +422,15 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             screening=np.array([plan.screening_at(day) for plan in self.plans]),
             gate=np.array([plan.gate is not None and day < plan.gate[1] for plan in self.plans]),
             waits=self.waits,
+            entry_fee=np.array([plan.entry_fee_at(day) for plan in self.plans]),
+            minimum_stay=np.array([plan.minimum_stay_at(day) for plan in self.plans]),
             trust=self.mood.trust,
         )
+
+
+def ages_of(of_plans: Sequence[Plan]) -> Ages:
+    """Which ages the plans have."""
+    return Ages._make(np.array([getattr(plan, name) for plan in of_plans]) for name in Ages._fields)
 
 
 def _check_driver(driver: str, member: type[Member]) -> None:

@@ -1,18 +1,18 @@
 """The rules of each plan in a scenario: those of the pool, with the scenario's values for the parameters they name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.cohorts import LIFELONG
-from agents.platform import PlanRules, PlatformRules
+from agents.platform import PlanRules, PlatformRules, Terms
 from agents.population import NEVER
-from agents.sharing import EqualShares, SharingRule
+from agents.sharing import AgeBands, EqualShares, RiskRated, SharingRule, Smoothed, Smoothing
 from model.health import Health
 from model.pool import AGES, EVERY_KIND, LIFELONG_YEARS, Pool, half_months
 from model.scenario import Scenario
@@ -50,16 +50,35 @@ class Plan:
     """Most that a member pays for one claim, from each date on."""
     wait: Mapping[date, int]
     """Waiting period in periods, for those who join from each date on."""
+    wait_on_return: Mapping[date, int]
+    """The same for those who had been members before."""
+    minimum_stay: Mapping[date, int]
+    """Periods in which members may not leave, from each date on."""
     exempt: NDArray[np.bool_]
     """Kinds of illness that are covered while one waits, shape (kinds,)."""
     fee: Mapping[date, float]
     """Share of aid, from each date on."""
+    case_fee: Mapping[date, float]
+    """Fee on each claim, from each date on."""
+    entry_fee: Mapping[date, float]
+    """What joining costs once, from each date on."""
+    retention: float
+    """Most that a settlement costs a member before a reinsurer pays."""
+    reinsurance_rate: float
+    """The reinsurer's premium, share of aid."""
     benefits: Mapping[date, NDArray[np.float64]]
     """Money by age in years and kind of illness, shape (106, kinds), from each date on."""
 
-    def fee_at(self, day: date) -> float:
-        """The fee in force."""
-        return _in_force(self.fee, day)
+    def terms_at(self, day: date) -> Terms:
+        """What the plan asks at a settlement; before it opens, as on its first day."""
+        day = max(day, self.opens)
+        return Terms(
+            fee_rate=in_force(self.fee, day),
+            case_fee=in_force(self.case_fee, day),
+            case_cap=in_force(self.case_cap, day),
+            retention=self.retention,
+            reinsurance_rate=self.reinsurance_rate,
+        )
 
     def benefits_at(self, day: date) -> NDArray[np.float64]:
         """The benefits in force, shape (106, kinds); before the plan opens, those of its first day."""
@@ -67,14 +86,19 @@ class Plan:
 
     def screening_at(self, day: date) -> float:
         """The share of warning signs asked about; before the plan opens, as on its first day."""
-        return _in_force(self.screening, max(day, self.opens))
+        return in_force(self.screening, max(day, self.opens))
 
-    def case_cap_at(self, day: date) -> float:
-        """The cap on a member's share of one claim; before the plan opens, as on its first day."""
-        return _in_force(self.case_cap, max(day, self.opens))
+    def entry_fee_at(self, day: date) -> float:
+        """What joining costs; before the plan opens, as on its first day."""
+        return in_force(self.entry_fee, max(day, self.opens))
+
+    def minimum_stay_at(self, day: date) -> int:
+        """Periods in which members may not leave; before the plan opens, as on its first day."""
+        return in_force(self.minimum_stay, max(day, self.opens))
 
 
-def _in_force[V](dated: Mapping[date, V], day: date) -> V:
+def in_force[V](dated: Mapping[date, V], day: date) -> V:
+    """The value of a dated rule on a day."""
     return dated[max(start for start in dated if start <= day)]
 
 
@@ -96,10 +120,12 @@ def _benefits(pool: Pool, plan: "pools.Plan", scenario: Scenario) -> dict[date, 
 def plans(scenario: Scenario) -> tuple[Plan, ...]:
     """The plans of a scenario, in the order of the pool."""
     pool = scenario.pool
+    reinsurance = {entry.plan: entry for entry in pool.rules.reinsurance}
     gates = {gate.plan: (gate.trait, gate.until) for gate in pool.rules.gates if scenario.switch(gate.active)}
     made = []
     for rules in pool.rules.plans:
         transfer = rules.transfers[0] if rules.transfers else None
+        reinsured = reinsurance.get(rules.name)
         made.append(
             Plan(
                 name=rules.name,
@@ -114,23 +140,73 @@ def plans(scenario: Scenario) -> tuple[Plan, ...]:
                 filing_share=scenario.number(rules.filing_share),
                 screening={day: scenario.number(share) for day, share in rules.questionnaire.items()},
                 case_cap={day: scenario.number(cap) for day, cap in rules.case_cap.items()},
-                wait={day: scenario.periods_of(wait) for day, wait in rules.wait.items()},
+                wait=_periods(rules.wait, scenario),
+                wait_on_return=_periods(rules.wait_on_return or rules.wait, scenario),
+                minimum_stay=_periods(rules.minimum_stay, scenario),
                 exempt=np.array([kind in rules.exempt_from_wait for kind in pool.kinds]),
                 fee={day: scenario.number(fee) for day, fee in rules.fee.items()},
+                case_fee={day: scenario.number(fee) for day, fee in rules.case_fee.items()},
+                entry_fee={day: scenario.number(fee) for day, fee in rules.entry_fee.items()},
+                retention=scenario.number(reinsured.above) if reinsured else np.inf,
+                reinsurance_rate=scenario.number(reinsured.premium_rate) if reinsured else 0.0,
                 benefits=_benefits(pool, rules, scenario),
             )
         )
     return tuple(made)
 
 
-def waits_of(scenario: Scenario, plans: Sequence[Plan]) -> NDArray[np.int64]:
-    """Waiting period in periods, by plan and period of joining, shape (plans, 256)."""
+def _periods(dated: Mapping[date, float | str], scenario: Scenario) -> dict[date, int]:
+    return {day: scenario.periods_of(time) for day, time in dated.items()}
+
+
+def amended(before: Plan, after: Plan, day: date) -> Plan:
+    """The rules after a change on a day, with the dated rules as they were until then."""
+    dated: dict[str, Any] = {}
+    for entry in fields(Plan):
+        old, new = getattr(before, entry.name), getattr(after, entry.name)
+        if isinstance(new, Mapping):
+            since = [start for start in new if start <= day]
+            now = {day: new[max(since)]} if since else {}
+            until = {start: value for start, value in old.items() if start < day}
+            dated[entry.name] = until | now | {start: value for start, value in new.items() if start > day}
+    return replace(after, **dated)
+
+
+def timeline(scenario: Scenario) -> list[tuple[int, Scenario, tuple[Plan, ...]]]:
+    """From which period on which scenario and plans hold: one entry, and one more for each dated change of a policy.
+
+    Dated rules are those of the whole history in every entry, so that a day alone says which value holds.
+    """
     calendar = scenario.calendar
-    waits = np.zeros((len(plans), NEVER + 1), dtype=np.int64)
+    stages = [(0, scenario)]
+    whole = plans(scenario)
+    if not scenario.pool.amendments:
+        return [(0, scenario, whole)]
+    for day, changed in scenario.amendments():
+        period = calendar.period_of(day)
+        if period < scenario.periods:
+            stages.append((max(0, period), changed))
+            whole = tuple(amended(old, new, day) for old, new in zip(whole, plans(changed), strict=True))
+    names = [entry.name for entry in fields(Plan) if isinstance(getattr(whole[0], entry.name), Mapping)]
+    made = []
+    for period, of_stage in stages:
+        now = zip(plans(of_stage), whole, strict=True)
+        made.append((period, of_stage, tuple(replace(p, **{name: getattr(w, name) for name in names}) for p, w in now)))
+    return made
+
+
+def waits_of(scenario: Scenario, plans: Sequence[Plan]) -> NDArray[np.int64]:
+    """Waiting period in periods, by plan, of those who join for the first time and again, and period of joining.
+
+    Shape (plans, 2, 256).
+    """
+    calendar = scenario.calendar
+    waits = np.zeros((len(plans), 2, NEVER + 1), dtype=np.int64)
     for number, plan in enumerate(plans):
-        for start, wait in sorted(plan.wait.items()):
-            first = 0 if start <= calendar.launch else max(0, calendar.period_of(start))
-            waits[number, first:] = wait
+        for again, dated in enumerate((plan.wait, plan.wait_on_return)):
+            for start, wait in sorted(dated.items()):
+                first = 0 if start <= calendar.launch else max(0, calendar.period_of(start))
+                waits[number, again, first:] = wait
     return waits
 
 
@@ -158,8 +234,22 @@ def plan_for(plans: Sequence[Plan], is_open: Sequence[bool]) -> NDArray[np.int8]
     return _plan_for(ages, tuple(plan.takes for plan in plans), tuple(order))
 
 
-def platform_rules(scenario: Scenario, plans: Sequence[Plan], sharing: Mapping[str, SharingRule]) -> PlatformRules:
-    """What the platform of a scenario promises; plans that `sharing` does not name share equally.
+def _sharing(rules: "pools.Sharing", plan: Plan, scenario: Scenario, health: Health) -> SharingRule:
+    """The sharing rule that a pool file describes."""
+    if rules.rule == "age_bands":
+        return AgeBands(tuple(rules.bounds))
+    if rules.rule == "risk_rated":
+        return RiskRated(fair_values(plan, health, plan.opens)[0])
+    if rules.rule == "smoothed":
+        length = scenario.calendar.days_per_period
+        return Smoothed(Smoothing(max(1.0, float(rules.over or 0) / length), float(rules.reserve or 0) / length))
+    return EqualShares()
+
+
+def platform_rules(
+    scenario: Scenario, plans: Sequence[Plan], sharing: Mapping[str, SharingRule], health: Health
+) -> PlatformRules:
+    """What the platform of a scenario promises; plans that `sharing` does not name share as the pool says.
 
     Raises:
         ValueError: if `sharing` names a plan that does not exist.
@@ -171,14 +261,15 @@ def platform_rules(scenario: Scenario, plans: Sequence[Plan], sharing: Mapping[s
     caps, subsidies = ({entry.plan: entry for entry in entries} for entries in (rules.caps, rules.subsidies))
     of_plans = []
     for plan, written in zip(plans, rules.plans, strict=True):
-        values: dict[str, float | int | bool] = {}
+        values: dict[str, float | int | bool | None] = {}
         if cap := caps.get(plan.name):
             most = scenario.number(cap.per_member)
             values |= {"yearly_cap": most, "capped_in": cap.year, "carries_excess": cap.excess == "pool"}
         if subsidy := subsidies.get(plan.name):
             values |= {"waived_shares": subsidy.first_shares, "waived_in": subsidy.year}
         price = scenario.number(written.advertised_price)
-        of_plans.append(PlanRules(plan.name, price, sharing.get(plan.name, EqualShares()), **values))  # type: ignore[arg-type]
+        rule = sharing.get(plan.name) or _sharing(written.sharing, plan, scenario, health)
+        of_plans.append(PlanRules(plan.name, price, rule, **values))  # type: ignore[arg-type]
     return PlatformRules(
         plans=tuple(of_plans),
         settlements_per_year=scenario.calendar.per_year,

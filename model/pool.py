@@ -10,7 +10,7 @@ import hashlib
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, cached_property
@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from agents.population import MOST_PLANS
 from model.calendar import HALF_MONTHS_PER_YEAR, Calendar
@@ -28,6 +28,7 @@ from model.checked import Checked, checked
 from model.errors import UserError
 from model.files import plain, read_toml, shown, suggest
 from model.parameters import Par
+from model.policy import Policy
 
 POOLS = Path(__file__).parent / "pools"
 SHARED = Path(__file__).parent / "data"
@@ -38,7 +39,8 @@ AGES = 106
 SEXES = ("F", "M")
 MOST_BYTES = 5_000_000
 """Of a table."""
-MOST_PERIODS = 140
+MOST_PERIODS = 250
+"""Periods are kept in a byte (`agents.population.NEVER`)."""
 EVERY_KIND = "all"
 LIFELONG_YEARS = 130
 RHYTHMS = (1, 2)
@@ -232,6 +234,34 @@ class Benefit(Checked):
     age_below: Age = 130.0
 
 
+class Sharing(Checked):
+    """How the members of a plan divide its claims."""
+
+    rule: Literal["equal", "age_bands", "risk_rated", "smoothed"] = "equal"
+    bounds: list[int] = Field(default_factory=list)
+    """`age_bands`: the first age of each band but the youngest."""
+    over: Annotated[float | None, BeforeValidator(lambda time: time and _duration(time))] = None
+    """`smoothed`: the time over which cost is averaged,"""
+    reserve: Annotated[float | None, BeforeValidator(lambda time: time and _duration(time))] = None
+    """and the time for which the smoothed cost is to be kept in reserve."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Sharing":
+        needed = {"age_bands": {"bounds"}, "smoothed": {"over", "reserve"}}.get(self.rule, set())
+        for name in ("bounds", "over", "reserve"):
+            if (getattr(self, name) not in (None, [])) != (name in needed):
+                said = "missing for" if name in needed else "not allowed for"
+                raise ValueError(f"{name} is {said} rule = '{self.rule}'")
+        if any(isinstance(time, str) for time in (self.over, self.reserve)):
+            raise ValueError('allowed for over and reserve: a time such as "6 months"')
+        return self
+
+
+def _sharing(value: object) -> object:
+    """The name of a rule stands for a table that holds nothing else."""
+    return {"rule": value} if isinstance(value, str) else value
+
+
 class Transfer(Checked):
     """Where members may go on when their plan ends for them."""
 
@@ -262,7 +292,16 @@ class Plan(Checked):
     advertised_price: Amount
     """What members expect a year to cost before the first bill."""
     benefits: list[Benefit] | str
-    sharing: Literal["equal"] = "equal"
+    sharing: Annotated[Sharing, BeforeValidator(_sharing)] = Field(default_factory=Sharing)
+    """How members divide the claims: the name of a rule, or a table of it."""
+    entry_fee: DatedAmount = Field(default_factory=lambda: {date.min: 0.0})
+    """What joining costs once; it goes to the claims of the plan."""
+    case_fee: DatedAmount = Field(default_factory=lambda: {date.min: 0.0})
+    """Management fee on each claim, on top of `fee`."""
+    minimum_stay: DatedDuration = Field(default_factory=lambda: {date.min: 0.0})
+    """How long members may not leave after they have joined."""
+    wait_on_return: DatedDuration = Field(default_factory=dict)
+    """Waiting period of those who had been members before; without it, that of others."""
     transfers: list[Transfer] = Field(default_factory=list)
 
 
@@ -288,10 +327,21 @@ class Cap(Checked):
     """Most that a member pays in a year, and who bears the excess."""
 
     plan: str
-    year: int
+    year: int | None = None
+    """Without it, every year."""
     per_member: Amount
     excess: Literal["platform", "pool"] = "platform"
     """`pool`: the excess is carried to the next settlement."""
+
+
+class Reinsurance(Checked):
+    """A reinsurer pays what a settlement costs above a retention, against a premium."""
+
+    plan: str
+    above: Amount
+    """The retention: what a settlement costs a member."""
+    premium_rate: Share
+    """Share of aid."""
 
 
 class Event(Checked):
@@ -389,6 +439,7 @@ class Rules(Checked):
     gates: list[Gate] = Field(default_factory=list)
     subsidies: list[Subsidy] = Field(default_factory=list)
     caps: list[Cap] = Field(default_factory=list)
+    reinsurance: list[Reinsurance] = Field(default_factory=list)
     events: list[Event] = Field(default_factory=list)
     slowdowns: list[Slowdown] = Field(default_factory=list)
     review_limits: list[ReviewLimit] = Field(default_factory=list)
@@ -397,6 +448,9 @@ class Rules(Checked):
     record: Record | None = None
     parameters: dict[str, Annotated[Declared, BeforeValidator(_declared)]] = Field(default_factory=dict)
 
+
+OF_PLANS = ("gates", "subsidies", "caps", "reinsurance")
+"""Lists of rules of which a plan has one at most."""
 
 type Rows = tuple[dict[str, str], ...]
 
@@ -408,15 +462,22 @@ class Pool:
     Args:
         key: the name it ships by, or its folder.
         content: the text of `pool.toml` (key `pool.toml`) and of every table, by file name as the pool names it.
+        policies: patches of its rules, in this order; those with a date hold from `day` on.
+        day: as of which day the rules are; None for the launch.
     """
 
     key: str
     content: Mapping[str, str]
+    policies: tuple[Policy, ...] = ()
+    day: date | None = None
     rules: Rules = field(init=False, repr=False)
     calendar: Calendar = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         tables = tomllib.loads(self.content["pool.toml"])
+        for policy in self.policies:
+            if policy.day is None or (self.day is not None and policy.day <= self.day):
+                tables = policy.apply(tables)
         rules = checked(Rules, tables, self._file, PoolError)
         object.__setattr__(self, "rules", rules)
         self._check_rhythm()
@@ -428,7 +489,7 @@ class Pool:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the files: another process need not have the folder."""
-        return _restored, (self.key, dict(self.content))
+        return _restored, (self.key, dict(self.content), self.policies, self.day)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Pool":
         """The same: a pool is never changed."""
@@ -445,7 +506,31 @@ class Pool:
         made = hashlib.sha256()
         for name, text in sorted(self.content.items()):
             made.update(f"{name}\n{len(text)}\n{text}".encode())
+        for policy in self.policies:
+            made.update(f"policy {policy.name}\n{len(policy.text)}\n{policy.text}".encode())
         return made.hexdigest()[:16]
+
+    def with_policies(self, policies: Iterable[Policy]) -> "Pool":
+        """The same pool with these policies after those that it has.
+
+        Raises:
+            UserError: if a policy does not fit the pool.
+        """
+        return _restored(self.key, dict(self.content), (*self.policies, *policies), self.day)
+
+    @property
+    def without_policies(self) -> "Pool":
+        """The pool as its folder describes it."""
+        return _restored(self.key, dict(self.content))
+
+    @cached_property
+    def amendments(self) -> tuple[date, ...]:
+        """Days from which dated policies hold, rising."""
+        return tuple(sorted({policy.day for policy in self.policies if policy.day is not None}))
+
+    def as_of(self, day: date) -> "Pool":
+        """The pool with the rules that its policies give it on a day."""
+        return _restored(self.key, dict(self.content), self.policies, day)
 
     @cached_property
     def plan_names(self) -> tuple[str, ...]:
@@ -510,7 +595,8 @@ class Pool:
 
     @property
     def _file(self) -> str:
-        return f"{plain(self.key)}/pool.toml"
+        patched = " with policy " + ", ".join(plain(policy.name) for policy in self.policies) if self.policies else ""
+        return f"{plain(self.key)}/pool.toml{patched}"
 
     def _refuse(self, message: str) -> PoolError:
         return PoolError(f"{self._file}: {message}")
@@ -546,10 +632,11 @@ class Pool:
             raise self._refuse("plans: name = 'all'; allowed: any other name")
         for plan in rules.plans:
             self._check_plan(plan)
-        for what, entries in (("gates", rules.gates), ("subsidies", rules.subsidies), ("caps", rules.caps)):
-            for number, entry in enumerate(cast("list[Gate | Subsidy | Cap]", entries), start=1):
+        for what in OF_PLANS:
+            entries: list[Gate | Subsidy | Cap | Reinsurance] = getattr(rules, what)
+            for number, entry in enumerate(entries, start=1):
                 self._known(entry.plan, names, f"{what}.{number}.plan")
-            owners = [entry.plan for entry in cast("list[Gate | Subsidy | Cap]", entries)]
+            owners = [entry.plan for entry in entries]
             if len(set(owners)) < len(owners):
                 raise self._refuse(f"{what}: there are two of one plan; allowed: one")
         for number, slow in enumerate(rules.slowdowns, start=1):
@@ -579,7 +666,7 @@ class Pool:
         for key, age in (("below", ages.below), ("ends", ages.ends)):
             if age is not None and not float(12 * age).is_integer():
                 raise self._refuse(f"{where}.ages.{key} = {age:g}; allowed: whole months, in years")
-        for key in ("fee", "wait", "questionnaire", "case_cap"):
+        for key in ("fee", "wait", "questionnaire", "case_cap", "entry_fee", "case_fee", "minimum_stay"):
             dated = getattr(plan, key)
             if date.min not in dated and min(dated) > plan.opens:
                 raise self._refuse(
@@ -767,12 +854,12 @@ _KNOWN: dict[str, Pool] = {}
 """Pools of this process by the digest of their files: the same files are the same pool."""
 
 
-def _restored(key: str, content: dict[str, str]) -> Pool:
-    """The pool of these files."""
+def _restored(key: str, content: dict[str, str], policies: tuple[Policy, ...] = (), day: date | None = None) -> Pool:
+    """The pool of these files, with these policies."""
     text = f"{key}\n" + "\n".join(f"{name}\n{len(body)}\n{body}" for name, body in sorted(content.items()))
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(f"{text}\n{policies!r}\n{day}".encode()).hexdigest()
     if digest not in _KNOWN:
-        _KNOWN[digest] = Pool(key, content)
+        _KNOWN[digest] = Pool(key, content, policies, day)
     return _KNOWN[digest]
 
 
@@ -904,7 +991,7 @@ def parameters(
         if name not in pars:
             raise PoolError(f"{file}: {where_} = '${name}' is no parameter{suggest(name, pars)}")
     for name in pool.rules.parameters:
-        if name not in engine and name not in used:
+        if name not in engine and name not in used and not pool.policies:
             raise PoolError(f"{file}: parameters.{name} is used by no rule")
     return pars, types, values
 

@@ -8,18 +8,25 @@ import math
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from mesa.experimental.scenarios import Scenario as MesaScenario
 
+from model import policy
 from model import pool as pools
 from model.calendar import Calendar
 from model.errors import UserError
 from model.files import find, plain, read_toml, shown, suggest
 from model.parameters import Par
-from model.pool import Pool
+from model.policy import Policy
+from model.pool import AGES, Pool
+
+if TYPE_CHECKING:
+    from datetime import date
 
 SCENARIOS = Path(__file__).parent / "scenarios"
+MOST_YEARS = 100
+"""Nobody is older at the launch."""
 LONGEST_CHAIN = 20
 """Scenarios that build on one another by `base`."""
 DEFAULT_SEED = 1
@@ -40,30 +47,59 @@ class Scenario(MesaScenario):  # type: ignore[misc]
 
     # People
     potential_population: Annotated[
-        int, Par("people who could hear of the plans", "people", 1000, 1400000000, raises="members")
+        int, Par("people who could hear of the plans", "people", 1000, 1400000000, raises="members", at_launch=True)
     ] = 1_000_000
-    scale: Annotated[float, Par("real people per row", "people", 1, 10000000)] = 1.0
-    frailty_sd: Annotated[float, Par("spread of own risk around age and sex (sd of ln)", "1", 0, 1.5)] = 0.6
+    scale: Annotated[float, Par("real people per row", "people", 1, 10000000, at_launch=True)] = 1.0
+    frailty_sd: Annotated[
+        float, Par("spread of own risk around age and sex (sd of ln)", "1", 0, 1.5, at_launch=True)
+    ] = 0.6
     premium_median: Annotated[
         float,
-        Par("median premium over fair value that people would pay", "share of fair value", -0.9, 10, raises="members"),
+        Par(
+            "median premium over fair value that people would pay",
+            "share of fair value",
+            -0.9,
+            10,
+            raises="members",
+            at_launch=True,
+        ),
     ] = 1.0
-    premium_sd: Annotated[float, Par("spread of ln(1 + premium)", "1", 0, 2)] = 1.0
+    premium_sd: Annotated[float, Par("spread of ln(1 + premium)", "1", 0, 2, at_launch=True)] = 1.0
     premium_risk_correlation: Annotated[
         float,
         Par(
-            "correlation of premium with frailty; below 0 entry is advantageous", "1", -1, 1, raises="member_mean_risk"
+            "correlation of premium with frailty; below 0 entry is advantageous",
+            "1",
+            -1,
+            1,
+            raises="member_mean_risk",
+            at_launch=True,
         ),
     ] = 0.0
-    adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2)] = 1.0
+    adoption_sd: Annotated[float, Par("spread of how readily people hear (sd of ln)", "1", 0, 2, at_launch=True)] = 1.0
     adoption_age_slope: Annotated[
-        float, Par("how much less readily people hear for every ten years of age (ln)", "1", -1, 3)
+        float, Par("how much less readily people hear for every ten years of age (ln)", "1", -1, 3, at_launch=True)
     ] = 0.0
-    attention_sd: Annotated[float, Par("spread of how readily members notice a bill (sd of ln)", "1", 0, 2)] = 1.0
-    inert_share: Annotated[float, Par("members who never look", "share", 0, 0.999, lowers="noticed")] = 0.2
-    low_credit_share: Annotated[float, Par("people below the credit gate", "share", 0, 1)] = 0.0
+    attention_sd: Annotated[
+        float, Par("spread of how readily members notice a bill (sd of ln)", "1", 0, 2, at_launch=True)
+    ] = 1.0
+    group_share: Annotated[
+        float,
+        Par(
+            "people whom a group, such as an employer, enrols: without a choice, nor leave to go",
+            "share",
+            0,
+            1,
+            raises="members",
+            decides=True,
+        ),
+    ] = 0.0
+    inert_share: Annotated[
+        float, Par("members who never look", "share", 0, 0.999, lowers="noticed", at_launch=True)
+    ] = 0.2
+    low_credit_share: Annotated[float, Par("people below the credit gate", "share", 0, 1, at_launch=True)] = 0.0
     chronic_prevalence_40: Annotated[
-        float, Par("chronic illness of which questionnaires ask, at 40", "share", 0, 0.5)
+        float, Par("chronic illness of which questionnaires ask, at 40", "share", 0, 0.5, at_launch=True)
     ] = 0.0
 
     # Who could join, by age
@@ -75,31 +111,45 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             0,
             1,
             lowers="member_mean_age",
+            at_launch=True,
         ),
     ] = 1.0
     uptake_from: Annotated[
-        float, Par("age from which people are as likely to be potential members as at thirty", "years", 17, 30)
+        float,
+        Par(
+            "age from which people are as likely to be potential members as at thirty", "years", 17, 30, at_launch=True
+        ),
     ] = 18.0
-    uptake_until: Annotated[float, Par("age up to which they are", "years", 30, 50, raises="member_mean_age")] = 50.0
+    uptake_until: Annotated[
+        float, Par("age up to which they are", "years", 30, 50, raises="member_mean_age", at_launch=True)
+    ] = 50.0
     uptake_halving: Annotated[
-        float, Par("years of age in which that halves from then on", "years", 0.5, 40, raises="member_mean_age")
+        float,
+        Par(
+            "years of age in which that halves from then on", "years", 0.5, 40, raises="member_mean_age", at_launch=True
+        ),
     ] = 40.0
     uptake_old: Annotated[
-        float, Par("what remains of it at old age", "relative chance", 0, 1, raises="member_mean_age")
+        float, Par("what remains of it at old age", "relative chance", 0, 1, raises="member_mean_age", at_launch=True)
     ] = 1.0
 
     # Health
-    incidence_multiplier: Annotated[float, Par("all illness risks times this", "1", 0, 10, raises="claims_filed")] = 1.0
+    incidence_multiplier: Annotated[
+        float, Par("all illness risks times this", "1", 0, 10, raises="claims_filed", at_launch=True)
+    ] = 1.0
     blue_share: Annotated[
-        float, Par("illness that strikes without warning signs", "share", 0.001, 1, lowers="turned_away")
+        float,
+        Par("illness that strikes without warning signs", "share", 0.001, 1, lowers="turned_away", at_launch=True),
     ] = 0.35
     true_alarm_share: Annotated[
-        float, Par("warning signs that end in illness", "share", 0.01, 1, lowers="turned_away")
+        float, Par("warning signs that end in illness", "share", 0.01, 1, lowers="turned_away", at_launch=True)
     ] = 0.3
-    signs_months: Annotated[float, Par("mean duration of warning signs", "months", 0.5, 60, raises="turned_away")] = (
-        24.0
-    )
-    mortality_multiplier: Annotated[float, Par("other-cause mortality times this", "1", 0, 10, raises="died")] = 1.0
+    signs_months: Annotated[
+        float, Par("mean duration of warning signs", "months", 0.5, 60, raises="turned_away", at_launch=True)
+    ] = 24.0
+    mortality_multiplier: Annotated[
+        float, Par("other-cause mortality times this", "1", 0, 10, raises="died", at_launch=True)
+    ] = 1.0
 
     # What a person knows and decides
     information: Annotated[
@@ -246,6 +296,7 @@ class Scenario(MesaScenario):  # type: ignore[misc]
             0,
             1000000000000.0,
             lowers="claims_waiting",
+            at_launch=True,
         ),
     ] = 100.0
     review_growth: Annotated[
@@ -277,10 +328,10 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     ] = True
 
     # How it is computed
-    expected_claims: Annotated[bool, Par("settle expected claims instead of the sampled cases", "yes or no", 0, 1)] = (
-        True
-    )
-    periods: Annotated[int, Par("settlements to simulate", "periods", 1, 140)] = 79
+    expected_claims: Annotated[
+        bool, Par("settle expected claims instead of the sampled cases", "yes or no", 0, 1, at_launch=True)
+    ] = True
+    periods: Annotated[int, Par("settlements to simulate", "periods", 1, pools.MOST_PERIODS, at_launch=True)] = 79
 
     def __init__(self, *, pool: Pool | str | None = None, rng: int | str | None = None, **values: Any) -> None:
         """Check every value.
@@ -317,6 +368,19 @@ class Scenario(MesaScenario):  # type: ignore[misc]
                 raise ScenarioError(
                     f"{order.lower} = {lower:g} contradicts {name} = {getattr(self, name):g}: {order.why}"
                 )
+        calendar = self.calendar
+        if self.closing and self.pool.closing_day is not None and self.periods > calendar.periods:
+            raise ScenarioError(
+                f"periods = {self.periods} is beyond the end of the pool, which closes with settlement "
+                f"{calendar.periods}; allowed: up to {calendar.periods}, or more with closing = false"
+            )
+        oldest = min(MOST_YEARS, max(plan.ages.below for plan in self.pool.rules.plans))
+        most = int((AGES - 1 - oldest) * calendar.per_year)
+        if self.periods > most:
+            raise ScenarioError(
+                f"periods = {self.periods} takes people who are {oldest:g} at the launch beyond the tables, "
+                f"which end at {AGES - 1} years; allowed: up to {most}"
+            )
         for plan in self.pool.rules.plans:
             for wait in plan.wait.values():
                 periods = self.periods_of(wait)
@@ -367,6 +431,51 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         defaults = declared_in(self.pool).defaults
         return {name: value for name, value in self.values().items() if value != defaults[name]}
 
+    def with_policies(self, policies: Iterable[Policy | str]) -> "Scenario":
+        """A copy under these policies, applied in this order after those that its pool has.
+
+        Args:
+            policies: names of policies that ship, files, or policies. Those without a date change its values now;
+                those with one do so during the run.
+
+        Raises:
+            UserError: for a policy that does not exist, or does not fit the pool.
+        """
+        chosen = policy.load_all(policies)
+        if not chosen:
+            return self
+        pool = self.pool.with_policies(chosen)
+        values = self.values()
+        if values["periods"] == self.calendar.periods:
+            values["periods"] = pool.calendar.periods
+        for each in chosen:
+            if each.day is None:
+                values |= each.changed(values)
+        made = type(self)(pool=pool, rng=self.rng, **values)
+        made.amendments()  # says what is wrong with a dated one
+        return made
+
+    def amendments(self) -> "list[tuple[date, Scenario]]":
+        """What dated policies make of the scenario, each with the day from which it holds, in order.
+
+        Raises:
+            UserError: for a policy that changes what people are made with.
+        """
+        values, made = self.values(), []
+        fixed = fixed_at_launch(self.pool)
+        for day in self.pool.amendments:
+            for each in self.pool.policies:
+                if each.day == day:
+                    for name in each.parameters:
+                        if name in fixed:
+                            raise policy.PolicyError(
+                                f"policy {shown(each.name)}: parameters.{name} cannot change on a day; "
+                                "allowed: a policy without from"
+                            )
+                    values |= each.changed(values)
+            made.append((day, type(self)(pool=self.pool.as_of(day), rng=self.rng, **values)))
+        return made
+
     def replace(self, *, rng: int | str | None = None, **changes: Any) -> "Scenario":
         """A copy with these values; the seed stays unless `rng` is given, the pool unless `pool` is."""
         kept = {} if "pool" in changes else self.values() | {"pool": self.pool}
@@ -386,6 +495,12 @@ class Declared(NamedTuple):
     types: dict[str, type]
     defaults: dict[str, Any]
     """The values that they have unless a scenario says otherwise."""
+
+
+def fixed_at_launch(pool: Pool) -> set[str]:
+    """Parameters that people and their health are made with, so that no dated policy can change them."""
+    of_kinds = {name for where, name in pool.references() if where.startswith("kinds.")}
+    return of_kinds | {name for name, par in declared_in(pool).parameters.items() if par.at_launch}
 
 
 def _declared() -> dict[str, tuple[type, Par]]:
@@ -412,6 +527,13 @@ def declared_in(pool: Pool) -> Declared:
         checked = {name: _check(declared, name, values[name]) for name in parameters}
     except ScenarioError as error:
         raise pools.PoolError(f"{plain(pool.key)}/pool.toml: parameters.{error}") from None
+    for each in pool.policies:
+        if each.day is None:
+            changed = each.changed(checked)
+            try:
+                checked |= {name: _check(declared, name, value) for name, value in changed.items()}
+            except ScenarioError as error:
+                raise policy.PolicyError(f"policy {shown(each.name)}: parameters.{error}") from None
     return declared._replace(defaults=checked)
 
 
@@ -489,7 +611,10 @@ def load(name: str, pool: Pool | str | None = None) -> Scenario:
     Raises:
         ScenarioError: if there is no such scenario, or it is unreadable or contradicts itself.
     """
-    return _load(name, (), None if pool is None else pools.load(pool))
+    if pool is None:
+        return _load(name, (), None)
+    chosen = pools.load(pool)
+    return _load(name, (), chosen.without_policies).with_policies(chosen.policies)
 
 
 def _load(name: str, seen: tuple[str, ...], pool: Pool | None) -> Scenario:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents import decisions, luck
-from agents.cohorts import count_rows
+from agents.cohorts import count_rows, wait_of
 from agents.compute.compiled import compiled, compiled_inline
 from agents.compute.prefetch import prefetch
 from agents.compute.threads import number_of_threads, over_blocks
@@ -42,7 +42,8 @@ class Illness(NamedTuple):
 
     row: NDArray[np.int64]
     plan: NDArray[np.int64]
-    joined: NDArray[np.int64]
+    covered_from: NDArray[np.int64]
+    """The period in which their waiting period ends."""
     concealed: NDArray[np.bool_]
 
 
@@ -81,7 +82,15 @@ def _consider_staying(
     draw_patience(batch, size, context.seed, context.period + 1)
     for k in range(size):
         decisions.stay_or_leave(
-            columns, batch.row[k], batch.plan[k], batch.accepts[k], batch.patience[k], context, cohorts, counts
+            columns,
+            batch.row[k],
+            batch.plan[k],
+            batch.accepts[k],
+            batch.patience[k],
+            context,
+            behaviour,
+            cohorts,
+            counts,
         )
 
 
@@ -140,7 +149,7 @@ def _apply_health_events(
             if decisions.end_membership(columns, row, falls_ill, context, cohorts, counts) and falls_ill:
                 ill.row[cases] = row
                 ill.plan[cases] = (status & PLACE_MASK) - FIRST_PLAN
-                ill.joined[cases] = columns.joined[row]
+                ill.covered_from[cases] = columns.joined[row] + wait_of(status, columns.joined[row], context.waits)
                 ill.concealed[cases] = (status & CONCEALED) != 0
                 cases += 1
         elif decisions.ages_out(columns, row, context):
