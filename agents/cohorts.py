@@ -158,7 +158,7 @@ def _end_waits(joined: np.ndarray, waiting: np.ndarray, covered: np.ndarray, hal
 
 
 def end_waits(cohorts: NDArray[np.int64], period: int, plans: int, half_month: int, ages: Ages) -> None:
-    """Let the waiting periods end that end in this period."""
+    """Let the waiting periods end that end in this period, from the shortest wait on: groups are used again."""
     waiting = first_waiting(plans)
     longest = (len(cohorts) - first_ending(plans, 0, 1)) // (2 * plans)
     first = first_ending(plans, period, longest)

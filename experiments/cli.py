@@ -17,6 +17,7 @@ from experiments.console import (
     INTERRUPTED,
     OutOption,
     PlainTable,
+    PolicyOption,
     PoolOption,
     ScaleOption,
     ScenarioOption,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 USER_ERROR = 2
 EXAMPLES = {
     "reproduce": ("reproduce --scale 1000 --seed 7", "reproduce --set information=0 --out out/blind"),
+    "policies": ("policies", "policies age_bands", "run --policy age_bands --policy entry_fee"),
     "pools": ("pools", "run --pool teaching --picture"),
     "run": (
         "run --scenario no_gate --picture",
@@ -120,6 +122,7 @@ def _folder_for(run: "Run", out: Path) -> Path:
 def reproduce(
     scenario: ScenarioOption = "default",
     pool: PoolOption = None,
+    policy: PolicyOption = None,
     scale: ScaleOption = None,
     seed: SeedOption = None,
     set_: SetOption = None,
@@ -133,7 +136,7 @@ def reproduce(
     bands: Annotated[bool, typer.Option("--bands", help="Also draw medians and bands of the fitted set.")] = False,
 ) -> None:
     """Simulate the history and print it beside the record."""
-    chosen = scenario_from(scenario, scale, seed, set_, pool)
+    chosen = scenario_from(scenario, scale, seed, set_, pool, policy)
     from experiments import figures, targets
     from experiments.output import OutputFolder
     from experiments.reproduce import inside_counts, record_table
@@ -167,6 +170,7 @@ def reproduce(
 def run(
     scenario: ScenarioOption = "default",
     pool: PoolOption = None,
+    policy: PolicyOption = None,
     scale: ScaleOption = None,
     seed: SeedOption = None,
     set_: SetOption = None,
@@ -174,7 +178,7 @@ def run(
     picture: Annotated[bool, typer.Option("--picture", help="Also draw history.png, which takes a second.")] = False,
 ) -> None:
     """Simulate a scenario, without the record."""
-    chosen = scenario_from(scenario, scale, seed, set_, pool)
+    chosen = scenario_from(scenario, scale, seed, set_, pool, policy)
     from experiments.output import OutputFolder
     from experiments.reproduce import year_table
 
@@ -289,6 +293,23 @@ def scenarios(
         else:
             for key, value in changed.items():
                 screen.print(f"    {key} = {value}")
+
+
+@_command
+def policies(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="One of them, or a TOML file: what stands in it.")
+    ] = None,
+) -> None:
+    """List the policies that ship."""
+    from model import policy
+
+    screen = console()
+    if name is not None:
+        screen.print(policy.load(name).text.strip(), soft_wrap=True)
+        return
+    for each in policy.named():
+        screen.print(f"{each}: {policy.load(each).why}", soft_wrap=True)
 
 
 @_command

@@ -86,6 +86,15 @@ PoolOption = Annotated[
         autocompletion=names_of("pools", "*/pool.toml"),
     ),
 ]
+PolicyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--policy",
+        metavar="NAME|FILE",
+        help="A policy that ships, or a TOML file; may be repeated, in order.",
+        autocompletion=names_of("policies", "*.toml"),
+    ),
+]
 ScaleOption = Annotated[
     str | None,
     typer.Option(
@@ -113,11 +122,17 @@ def console() -> Console:
 
 
 def scenario_from(
-    name: str, scale: str | None, seed: str | None, changes: list[str] | None, pool: str | None = None
+    name: str,
+    scale: str | None,
+    seed: str | None,
+    changes: list[str] | None,
+    pool: str | None = None,
+    policies: list[str] | None = None,
 ) -> "Scenario":
-    """The scenario that the options describe, checked to fit into memory.
+    """The scenario that the options describe, checked to fit into memory: changes stand above policies.
 
     Raises:
+        PolicyError: for a policy that cannot be.
         ScenarioError: for parameters that are not allowed, or set twice.
     """
     from model import memory
@@ -136,7 +151,8 @@ def scenario_from(
         if "scale" in values:
             raise scenarios.ScenarioError(f"scale is set twice: {scale} and {values['scale']}")
         values["scale"] = scale
-    chosen = scenarios.with_values(scenarios.load(name, pool), values, seed)
+    under = scenarios.load(name, pool).with_policies(policies or ())
+    chosen = scenarios.with_values(under, values, seed)
     memory.check(chosen)
     return chosen
 

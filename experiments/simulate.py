@@ -34,6 +34,7 @@ class Run:
         rows, periods = len(self.model.population), self.model.period
         return {
             "pool": {"name": scenario.pool.key, "digest": scenario.pool.digest},
+            "policies": [policy.name for policy in scenario.pool.policies],
             "scenario": name,
             "seed": scenario.seed,
             "scale": scenario.scale,
@@ -56,10 +57,12 @@ class Run:
 
 def described(name: str, scenario: Scenario) -> str:
     """A scenario in words: its name, every parameter that differs from it, scale and seed."""
+    policies = [Path(policy.name).stem for policy in scenario.pool.policies]
+    under = f" under {' and '.join(policies)}" if policies else ""
     named = load(name, scenario.pool).replace(scale=scenario.scale).values()
     changed = [f"{key} = {value:g}" for key, value in scenario.values().items() if value != named[key]]
     differences = f" with {', '.join(changed)}" if changed else ""
-    return f"{Path(name).stem} scenario{differences}, 1:{scenario.scale:,g}, seed {scenario.seed}"
+    return f"{Path(name).stem} scenario{under}{differences}, 1:{scenario.scale:,g}, seed {scenario.seed}"
 
 
 def simulate(scenario: Scenario, progress: Callable[[int, int, int], None] | None = None) -> Run:

@@ -22,7 +22,7 @@ from agents.influence import NONE, Influence, Rule
 from agents.insurer import Insurer
 from agents.member import Member, as_illness
 from agents.platform import PlanSettlement, Platform
-from agents.population import FIRST_PLAN, PLACE_MASK, Population
+from agents.population import FIRST_PLAN, NEVER, PLACE_MASK, Population
 from agents.regulator import Regulator
 from agents.sharing import SharingRule
 from model import attention, claims, memory
@@ -107,6 +107,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.waits = waits_of(chosen, self.plans)
         """Waiting period in periods, by plan, of those who join for the first time and again, and period of joining,
         shape (plans, 2, 256)."""
+        self._shortest_wait = int(self.waits[self.waits > 0].min(initial=NEVER))
         self._doors = doors(chosen)
         self._early = early_joiners(chosen)
         self.ages = ages_of(self.plans)
@@ -206,7 +207,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         while self._changes and self._changes[0][0] <= self.period:
             self._change_rules(*self._changes.pop(0)[1:])
         half_month = self.calendar.half_month(self.period)
-        end_waits(self.cohorts, self.period, len(self.plans), half_month, self.ages)
+        if self.period >= self._shortest_wait:
+            end_waits(self.cohorts, self.period, len(self.plans), half_month, self.ages)
         self.cover = self.benefits.on(self.calendar.published(self.period))
         members = round(sum(self.in_force.number.tolist()) * self.population.scale)
         self.readings += attention.increase(

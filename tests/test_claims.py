@@ -14,7 +14,6 @@ def table(scale=1.0, expected=False):
     at_once = lag_distribution(0.0, LONGEST_LAG)
     terms = Terms(
         seed=1,
-        waits=np.zeros((PLANS, 256), dtype=np.int64),
         scale=scale,
         filing_share=np.ones(PLANS),
         lags=at_once,

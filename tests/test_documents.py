@@ -37,6 +37,10 @@ COMMANDS = {
     f"{MUTUALAID} --help": QUICK,
     f"{MUTUALAID} scenarios": QUICK,
     f"{MUTUALAID} pools": QUICK,
+    f"{MUTUALAID} policies": QUICK,
+    f"{MUTUALAID} run --policy fees.toml --scale 10000": SLOW,
+    f"{MUTUALAID} run --policy age_bands --scale 10000": SLOW,
+    f"{MUTUALAID} run --policy age_bands --policy entry_fee --scale 10000": SLOW,
     f"{MUTUALAID} pool new mine": SLOW,
     f"{MUTUALAID} pool check mine": SLOW,
     f"{MUTUALAID} run --pool mine --picture": SLOW,
@@ -89,12 +93,14 @@ SNIPPETS = [pytest.param(body, id=f"{document}-{number}") for number, (document,
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder like a checkout with its environment, and the study that the README shows."""
+    """A folder like a checkout with its environment, and the study and the policy that the README shows."""
     folder = tmp_path_factory.mktemp("checkout")
     (folder / ".venv").mkdir()
     (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     (study,) = [body for _, body in blocks("toml") if "[design]" in body]
     (folder / "fee.toml").write_text(study, encoding="utf-8")
+    shown = next(body for document, body in blocks("toml") if document == "README.md" and "entry_fee" in body)
+    (folder / "fees.toml").write_text(shown, encoding="utf-8")
     return folder
 
 
@@ -190,6 +196,9 @@ def test_a_file_shown_can_be_read(tmp_path, document, text):
         return
     file = tmp_path / "shown.toml"
     file.write_text(text, encoding="utf-8")
+    if "plans" in content:
+        assert scenario.Scenario().with_policies([str(file)]).pool.policies
+        return
     assert scenario.load(str(file)).differences() == content["parameters"]
 
 

@@ -68,7 +68,7 @@ def test_transfers_come_from_those_who_aged_out(small_history):
 
 
 def test_the_rolls_are_what_the_columns_say(small_model):
-    fresh = empty_cohorts(small_model.waits)
+    fresh = empty_cohorts(len(small_model.plans), int(small_model.waits.max()))
     count_everybody(small_model.population, small_model.period - 1, small_model.waits, fresh)
     np.testing.assert_array_equal(fresh[[NONMEMBERS]], small_model.cohorts[[NONMEMBERS]])
     np.testing.assert_array_equal(fresh[COVERED:].sum(axis=0), small_model.cohorts[COVERED:].sum(axis=0))
@@ -112,12 +112,14 @@ def test_nobody_claims_inside_the_wait_or_twice_or_as_a_non_member():
     rows = np.concatenate([claims.row for claims in model.entered])
     assert rows.size > 200
     assert np.unique(rows).size == rows.size
-    joined = {
-        row: (period, since) for period, sick in model.ill for row, since in zip(sick.row, sick.joined, strict=True)
+    fell_ill = {
+        row: (period, covered_from)
+        for period, sick in model.ill
+        for row, covered_from in zip(sick.row, sick.covered_from, strict=True)
     }
     for row in rows:
-        period, since = joined[row]  # a KeyError would be a claim by someone who was no member
-        assert period - since >= model.scenario.wait_periods
+        period, covered_from = fell_ill[row]  # a KeyError would be a claim by someone who was no member
+        assert period >= covered_from == model.population.columns.joined[row] + model.scenario.wait_periods
         assert model.population.columns.illness[row] == period
 
 

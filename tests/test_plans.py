@@ -75,8 +75,8 @@ def test_mild_thyroid_cancer_is_paid_less_from_may_2019_and_nothing_from_2020():
 
 def test_the_fee_falls_when_the_pool_is_no_longer_insurance():
     general, seniors, _ = plans(Scenario())
-    assert [general.fee_at(day) for day in (date(2018, 11, 26), date(2018, 11, 27))] == [0.10, 0.08]
-    assert seniors.fee_at(DAY) == 0.08
+    assert [general.terms_at(day).fee_rate for day in (date(2018, 11, 26), date(2018, 11, 27))] == [0.10, 0.08]
+    assert seniors.terms_at(DAY).fee_rate == 0.08
 
 
 def test_only_the_questionnaire_of_seniors_is_looser():

@@ -135,7 +135,7 @@ def test_a_pool_nobody_thought_of_has_the_rhythm_and_rules_it_names(odd):
     # Debited on the 3rd of the next month: that of 9 January 2034 on 3 February, the last one before the end.
     assert pool.calendar.debited(34) == date(2034, 2, 3)
     scenario = Scenario(pool=pool)
-    assert waits_of(scenario, plans(scenario))[:, 0].tolist() == [0, 2, 0, 0]
+    assert waits_of(scenario, plans(scenario))[:, 0, 0].tolist() == [0, 2, 0, 0]
     assert scenario.parameters["joining_hassle"].unit == "dollar/year"
 
 
@@ -233,7 +233,7 @@ def test_a_scenario_file_names_its_pool(tmp_path):
     [
         ("launch = 2031-03-05", "launhc = 2031-03-05", "unknown key 'launhc' in the file; did you mean 'launch'?"),
         ("end = 2034-02-28", "end = 2030-01-01", "end = 2030-01-01; allowed: a day after the launch"),
-        ("end = 2034-02-28", "end = 2094-02-28", "settlements; allowed: 1 to 140"),
+        ("end = 2034-02-28", "end = 2094-02-28", "settlements; allowed: 1 to 250"),
         ("end = 2034-02-28", 'end = "soon"', "end = 'soon'"),
         (
             'to = "masters"',

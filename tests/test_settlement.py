@@ -5,18 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.platform import settle
+from agents.platform import Terms, settle
 from model.ledger import Ledger
 
 
-def case(members, benefits, people, fee_rate=0.0, **rest):
-    return settle(
+def case(members, benefits, people, fee_rate=0.0, case_cap=np.inf, **rest):
+    done, _ = settle(
         members=members,
         benefits=np.array(benefits, dtype=float),
         people=np.array(people, dtype=float),
-        fee_rate=fee_rate,
+        terms=Terms(fee_rate, case_cap=case_cap),
         **rest,
     )
+    return done
 
 
 def test_the_worked_example_of_the_record():

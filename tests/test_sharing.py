@@ -4,7 +4,7 @@ import mesa
 import numpy as np
 import pytest
 
-from agents.platform import PlanRules, Platform, PlatformRules
+from agents.platform import PlanRules, Platform, PlatformRules, Terms
 from agents.sharing import AgeBands, EqualShares
 from model.model import MutualAidModel
 from model.scenario import Scenario
@@ -39,8 +39,7 @@ def settle(made, members, claims, **rest):
         benefits=[300_000.0],
         approved=[float(claims.sum())],
         approved_by_cell=claims[np.newaxis],
-        fee_rate=0.0,
-        case_cap=1e9,
+        terms=Terms(fee_rate=0.0),
         **rest,
     )
 

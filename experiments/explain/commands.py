@@ -8,6 +8,7 @@ import typer
 from experiments.console import (
     INTERRUPTED,
     PlainTable,
+    PolicyOption,
     PoolOption,
     ScenarioOption,
     SeedOption,
@@ -25,6 +26,7 @@ SCALE, REPLICATES = "1000", 20
 def explain(
     scenario: ScenarioOption = "default",
     pool: PoolOption = None,
+    policy: PolicyOption = None,
     scale: Annotated[str, typer.Option("--scale", metavar="PEOPLE", help="Real people per row.")] = SCALE,
     seed: SeedOption = None,
     set_: SetOption = None,
@@ -59,7 +61,7 @@ def explain(
     from experiments.output import OutputFolder, write_table
     from experiments.runs.executor import Executor
 
-    base = scenario_from(scenario, scale, seed, set_, pool).replace(expected_claims=True)
+    base = scenario_from(scenario, scale, seed, set_, pool, policy).replace(expected_claims=True)
     chosen = mechanisms.load(mechanisms_file or mechanisms.SHIPPED, mechanism, base)
     sets = ensemble.some(ensemble.load(), replicates) if posterior else [{}] * replicates
     causes = of_causes.Causes(out, base, chosen, sets)

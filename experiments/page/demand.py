@@ -77,5 +77,5 @@ def _cost(world: Watched, rows: NDArray[np.int64], plan: int) -> NDArray[np.floa
     risk = inspection.own_risks(columns, rows, context)
     terms = world.plans[plan]
     granted = terms.filing_share * (1 - world.scenario.terms_refusal)
-    fee = terms.fee_at(max(terms.opens, world.day(max(0, world.period - 1))))
+    fee = terms.terms_at(world.day(max(0, world.period - 1))).fee_rate
     return np.asarray(risk * benefit * granted * (1 + fee))

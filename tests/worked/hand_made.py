@@ -26,6 +26,7 @@ from agents.population import (
 )
 from model.health import Health, chain_of, health_of
 from model.model import MutualAidModel
+from model.policy import of_text
 from model.scenario import Scenario
 from model.synthesis import foretell
 
@@ -99,8 +100,12 @@ never, always (as soon as anything calls for it), or a rate relative to others."
 EVENTS = {"ill": FALL_ILL, "signs appear": SIGNS_APPEAR, "signs pass": SIGNS_PASS}
 
 
-def world(people: list[dict[str, Any]], changes: dict[str, Any], driver: str = "crowd") -> MutualAidModel:
+def world(
+    people: list[dict[str, Any]], changes: dict[str, Any], driver: str = "crowd", policy: str = ""
+) -> MutualAidModel:
     """A model with these people, each as `PERSON` but for what is given, in a scenario `OFF` but for `changes`.
+
+    `policy` is the text of a policy file.
 
     Two changes are not parameters: `incidence` is the risk of illness of everybody, per person-year (by default that of
     the table), and `illness` is the kind that every illness has (by default `other`: no cancer and no accident).
@@ -108,6 +113,8 @@ def world(people: list[dict[str, Any]], changes: dict[str, Any], driver: str = "
     changes = dict(changes)
     flat = changes.pop("incidence", None), changes.pop("illness", "other")
     scenario = Scenario(**OFF | changes)
+    if policy:
+        scenario = scenario.with_policies([of_text("worked", policy)])
     made = [PERSON | person for person in people for _ in range(person.get("count", 1))]
     unknown = {key for person in made for key in person} - {*PERSON, "events"}
     if unknown:

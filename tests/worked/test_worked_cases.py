@@ -1,8 +1,9 @@
 """Worked cases: small worlds in TOML files, with numbers that can be checked on paper, run by both drivers.
 
 A file holds `[[case]]` tables: `name`; `change`, the parameters that differ from a world in which nothing happens
-(`hand_made.OFF`); `people`; and `expect`, which gives for a quantity its value after each settlement named. What can be
-expected is in `observed`. `shared` at the top of a file holds for all of its cases.
+(`hand_made.OFF`); `policy`, the text of a policy file; `people`; and `expect`, which gives for a quantity its value
+after each settlement named. What can be expected is in `observed`. `shared` at the top of a file holds for all of its
+cases.
 """
 
 import tomllib
@@ -17,7 +18,17 @@ from xiang_hu_bao import PLACES, PLAN_NAMES, calendar
 from agents.population import PLACE_MASK
 from model.measures import MEASURES
 
-REASONS = ("shares", "shares paid for members", "excess over caps", "aid", "fee", "aid after the closing")
+REASONS = (
+    "shares",
+    "shares paid for members",
+    "excess over caps",
+    "entry fees",
+    "recovered from the reinsurer",
+    "reinsurance premium",
+    "aid",
+    "fee",
+    "aid after the closing",
+)
 """Why money moves, in the ledger."""
 FOLDER = Path(__file__).parent
 CASES = [
@@ -62,10 +73,10 @@ def observed(model: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("driver", ["crowd", "agents"])
 @pytest.mark.parametrize(("file", "case"), CASES)
 def test_worked_case(file: dict[str, Any], case: dict[str, Any], driver: str) -> None:
-    assert set(case) <= {"name", "change", "people", "expect", "shared"}, case.keys()
+    assert set(case) <= {"name", "change", "policy", "people", "expect", "shared"}, case.keys()
     assert set(case["shared"]) <= {"change", "people"}
     people = case.get("people", case["shared"].get("people"))
-    model = world(people, case["shared"].get("change", {}) | case.get("change", {}), driver)
+    model = world(people, case["shared"].get("change", {}) | case.get("change", {}), driver, case.get("policy", ""))
     labels = {label for values in case["expect"].values() for label in values}
     seen = {}
     for _ in range(max(calendar.parse_label(label) for label in labels) + 1):
