@@ -40,11 +40,12 @@ if TYPE_CHECKING:
 USER_ERROR = 2
 EXAMPLES = {
     "reproduce": ("reproduce --scale 1000 --seed 7", "reproduce --set information=0 --out out/blind"),
-    "policies": ("policies", "policies age_bands", "run --policy age_bands --policy entry_fee"),
+    "policies": ("policies", "policies age_bands"),
     "pools": ("pools", "run --pool teaching --picture"),
     "run": (
         "run --scenario no_gate --picture",
         "run --pool teaching --picture",
+        "run --policy age_bands --policy entry_fee",
         "run --scale 1000 --set fee_rate=0.12 --set habit=0.1",
     ),
     "compare": ("compare default no_gate", "compare default default --set fee_rate=0.12 --replicates 10"),

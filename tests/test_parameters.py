@@ -46,6 +46,7 @@ FAR = {
     "yearly_cap": 5.0,
     "review_periods": 5,
     "seniors_screening": 0.0,
+    "group_share": 0.3,
     "review_start": 100.0,
     "review_clearing": 10.0,
     "covid_filing": 0.9,
