@@ -18,7 +18,6 @@ from agents.cohorts import (
     WITH_SIGNS,
     first_ending,
     first_waiting,
-    longest_wait,
 )
 from agents.context import Behaviour, Context
 from agents.counts import (
@@ -44,8 +43,10 @@ from agents.population import (
     LOG_UNIT,
     LOW_CREDIT,
     MALE,
+    NEVER,
     NO_RATE,
     PLACE_MASK,
+    RETURNED,
     SIGNS,
     Columns,
 )
@@ -129,10 +130,12 @@ class People:
         standing = 2 * (place - FIRST_PLAN) + ((status & CONCEALED) != 0)
         member = place >= FIRST_PLAN
         plans = len(context.waits)
-        wait = context.waits[np.maximum(place - FIRST_PLAN, 0), joined]
+        again = ((status & RETURNED) != 0).astype(np.int64)
+        wait = context.waits[np.maximum(place - FIRST_PLAN, 0), again, joined]
         waits = member & (context.period - joined < wait)
-        ends = (joined + wait) % longest_wait(context.waits)
-        ring = first_ending(plans, 0, 1) + 2 * plans * ends + standing
+        first = first_ending(plans, 0, 1)
+        longest = (len(cohorts) - first) // (2 * plans)
+        ring = first + 2 * plans * ((joined + wait) % longest) + standing
         signs = (status & SIGNS) != 0
         sex, month, frailty = self.sex[changed], self.month[changed], self.frailty[changed].astype(np.int64)
         flat = cohorts.reshape(-1)
@@ -145,7 +148,7 @@ class People:
 
 
 class NumpyCrowd(Crowd):
-    """A driver whose pass is NumPy."""
+    """A driver whose pass is NumPy; for scenarios without entry fees, minimum stays and groups that enrol people."""
 
     def decide(self, context: Context, behaviour: Behaviour, influence: np.ndarray) -> NDArray[np.int64]:
         """People hear and join, notice and leave; returns what is counted, shape (plans, 11)."""
@@ -197,6 +200,7 @@ class NumpyCrowd(Crowd):
         stays_out = ~people.member & ~joins
         status[stays_out] = (status[stays_out] & ~np.uint8(PLACE_MASK)) | door[stays_out]
         flags = (status & np.uint8(SIGNS)) | np.where(conceals, CONCEALED, 0).astype(np.uint8)
+        flags |= np.where(joined != NEVER, RETURNED, 0).astype(np.uint8)
         status[joins] = (FIRST_PLAN + plan[joins]).astype(np.uint8) | flags[joins]
         joined[joins] = context.period
         np.add.at(counts[:, CONSIDERED], plan[considers], 1)

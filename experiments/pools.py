@@ -69,6 +69,16 @@ def _amount(value: float) -> str:
     return f"{value:,.10g}"
 
 
+def _sharing(rules: pools.Sharing) -> str:
+    if rules.rule == "age_bands":
+        return f"age bands that begin at {', '.join(map(str, rules.bounds))}: each pays its own claims"
+    if rules.rule == "risk_rated":
+        return "in proportion to the expected claims cost of sex and age"
+    if rules.rule == "smoothed":
+        return f"cost averaged over {rules.over:g} days, {rules.reserve:g} days of it kept in reserve"
+    return "equal"
+
+
 def _of_plan(pool: Pool, plan: Plan, written: pools.Plan) -> Iterator[tuple[date, str, str]]:
     """Day, rule and what it says, of a plan."""
     opens, rules = plan.opens, pool.rules
@@ -86,6 +96,19 @@ def _of_plan(pool: Pool, plan: Plan, written: pools.Plan) -> Iterator[tuple[date
         yield max(day, opens), "wait", f"{wait} settlements{exempt if wait else ''}"
     for day, fee in plan.fee.items():
         yield max(day, opens), "fee", f"{100 * fee:.4g} % of aid"
+    for day, amount in plan.case_fee.items():
+        if amount:
+            yield max(day, opens), "fee", f"{_amount(amount)} a claim"
+    for day, amount in plan.entry_fee.items():
+        if amount:
+            yield max(day, opens), "entry fee", _amount(amount)
+    for day, stay in plan.minimum_stay.items():
+        if stay:
+            yield max(day, opens), "minimum stay", f"{stay} settlements"
+    if plan.wait_on_return != plan.wait:
+        for day, wait in plan.wait_on_return.items():
+            yield max(day, opens), "wait on return", f"{wait} settlements"
+    yield opens, "sharing", _sharing(written.sharing)
     for day, cap in plan.case_cap.items():
         if cap < 1e12:
             yield max(day, opens), "cap on a case", f"{_amount(cap)} a member"
@@ -104,8 +127,13 @@ def _of_plan(pool: Pool, plan: Plan, written: pools.Plan) -> Iterator[tuple[date
             yield gate.until, "gate", "open to all"
     for yearly in rules.caps:
         if yearly.plan == plan.name:
-            says = f"{_amount(scenario.number(yearly.per_member))} a member in {yearly.year}"
-            yield date(yearly.year, 1, 1), "cap on a year", f"{says}; {yearly.excess} bears the rest"
+            says = f"{_amount(scenario.number(yearly.per_member))} a member in {yearly.year or 'every year'}"
+            day = opens if yearly.year is None else date(yearly.year, 1, 1)
+            yield day, "cap on a year", f"{says}; {yearly.excess} bears the rest"
+    for insured in rules.reinsurance:
+        if insured.plan == plan.name:
+            above, rate = _amount(scenario.number(insured.above)), 100 * scenario.number(insured.premium_rate)
+            yield opens, "reinsurance", f"what a settlement costs above {above} a member, for {rate:.4g} % of aid"
     for subsidy in rules.subsidies:
         if subsidy.plan == plan.name:
             what = f"the first {subsidy.first_shares} shares of {subsidy.year}, if joined by {subsidy.joined_by}"
