@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from experiments import comparing as of_comparing
 from experiments.calibration import commands as of_calibration
 from experiments.console import (
     INTERRUPTED,
@@ -26,7 +27,6 @@ from experiments.console import (
     console,
     people_periods,
     scenario_from,
-    steps,
     whole,
 )
 from experiments.explain import commands as of_explaining
@@ -48,7 +48,12 @@ EXAMPLES = {
         "run --policy age_bands --policy entry_fee",
         "run --scale 1000 --set fee_rate=0.12 --set habit=0.1",
     ),
-    "compare": ("compare default no_gate", "compare default default --set fee_rate=0.12 --replicates 10"),
+    "compare": (
+        "compare age_bands entry_fee age_bands+entry_fee",
+        "compare --all --replicates 20",
+        "compare default no_gate",
+        "compare default default --set fee_rate=0.12 --replicates 10",
+    ),
     "calibrate": ("calibrate --runs 300 --waves 2 --wave-runs 100 --out out/quick", "calibrate --recover 20"),
     "validate": ("validate --number 20", "validate --parameter-sets out/calibrate/acceptable_set.csv"),
     "stories": ("stories", "stories --scale 20000 --runs 30 --waves 1 --wave-runs 30 --elsewhere 10 --steps 1000"),
@@ -202,48 +207,8 @@ def run(
     _closing_words(result, folder.path, screen)
 
 
-@_command
-def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help="A named scenario, or a TOML file.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another, or the same with --set.")],
-    scale: Annotated[str, typer.Option("--scale", metavar="PEOPLE", help="Real people per row, of both.")] = "1000",
-    seed: Annotated[
-        str | None,
-        typer.Option("--seed", metavar="SEED", help="The seed of the first replicate of both. [default: A's, 1]"),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter of B alone; may be repeated."),
-    ] = None,
-    replicates: Annotated[
-        int, typer.Option("--replicates", parser=whole(2), metavar="N", help="Runs of each, with the same seeds.")
-    ] = 5,
-    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="The table as CSV.")] = None,
-    pool: PoolOption = None,
-) -> None:
-    """Compare two scenarios, replicate by replicate."""
-    a, b = scenario_from(first, scale, seed, None, pool), scenario_from(second, scale, seed, set_, pool)
-    from experiments.compare import compare as compared
-    from experiments.output import write_csv
-    from experiments.simulate import described
-
-    screen = console()
-    try:
-        with steps() as report:
-            table = compared(a, b, replicates, lambda done, of: report("runs", done, of, ""))
-    except KeyboardInterrupt:
-        screen.print("interrupted; nothing was written")
-        raise typer.Exit(INTERRUPTED) from None
-    last = f" to {a.seed + replicates - 1}, the same for both"
-    for name, which, scenario in (("A", first, a), ("B", second, b.replace(rng=a.seed))):
-        screen.print(f"{name}: {described(which, scenario)}{last}", soft_wrap=True)
-    screen.print(PlainTable("B minus A, replicate by replicate, with 95 % intervals", table, keys=2))
-    if csv is not None:
-        write_csv(csv, table)
-        screen.print(f"the table is in {csv}", soft_wrap=True)
-
-
 for command in (
+    of_comparing.compare,
     of_calibration.calibrate,
     of_calibration.validate,
     of_calibration.stories,

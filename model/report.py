@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agents.platform import PlanSettlement
 from agents.population import BIRTH_YEARS
 from model.claims import GRANTED
 from model.measures import MEASURES, Periods, Settled
@@ -51,6 +52,11 @@ class Report:
         """Note what a period has come to."""
         self._settled.append(settled)
         self._columns = {}
+
+    @property
+    def settlements(self) -> list[PlanSettlement]:
+        """The settlement of each plan in the last period."""
+        return self._settled[-1].settlements
 
     def last(self, name: str, plan: int) -> float:
         """The last value of a measure; before the first period nothing has happened."""

@@ -65,7 +65,9 @@ def test_the_command_says_what_was_compared(typed, tmp_path):
         (("default", "default", "--set", "fee=1"), "unknown parameter 'fee'"),
         (("default", "default", "--replicates", "1"), "--replicates"),
         (("default", "default", "--scale", "200000", "--seed", str(2**63 - 1)), "seed = 9223372036854775808"),
-        (("default",), "Missing argument"),
+        (("default",), "allowed: two scenarios, or policies alone"),
+        ((), "names = nothing; allowed: --all"),
+        (("entry_fees",), "did you mean 'entry_fee'?"),
     ],
 )
 def test_a_mistake_is_one_line(typed, arguments, words):

@@ -39,6 +39,11 @@ COMMANDS = {
     f"{MUTUALAID} pools": QUICK,
     f"{MUTUALAID} policies": QUICK,
     f"{MUTUALAID} run --policy fees.toml --scale 10000": SLOW,
+    f"{MUTUALAID} compare fees.toml age_bands": Command(less="--scale 200000 --replicates 2"),
+    f"{MUTUALAID} compare age_bands entry_fee age_bands+entry_fee": Command(
+        less="--scale 200000 --replicates 2 --out out/three"
+    ),
+    f"{MUTUALAID} compare --all": Command(less="--scale 200000 --replicates 2 --out out/all"),
     f"{MUTUALAID} run --policy age_bands --scale 10000": SLOW,
     f"{MUTUALAID} run --policy age_bands --policy entry_fee --scale 10000": SLOW,
     f"{MUTUALAID} pool new mine": SLOW,

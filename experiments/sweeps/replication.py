@@ -27,7 +27,7 @@ def verdict(runs: Sequence[Mapping[Any, float]], tolerance: float) -> pd.DataFra
         values = np.array([run[name] for run in runs], dtype=np.float64)
         values = values[np.isfinite(values)]
         n = values.size
-        mean, sd, half = _student(values)
+        mean, sd, half = student(values)
         wanted = tolerance * (1.0 if summary.unit == "share" else abs(mean))
         lines.append(
             {
@@ -67,7 +67,7 @@ def differences(
         for name in summaries:
             values = apart[name].to_numpy(dtype=np.float64)
             values = values[np.isfinite(values)]
-            mean, _, half = _student(values)
+            mean, _, half = student(values)
             lines.append(
                 {"point": point}
                 | {parameter: there[parameter].iloc[0] for parameter in names}
@@ -102,7 +102,7 @@ def paired_verdict(apart: pd.DataFrame, runs: pd.DataFrame, baseline: int, toler
     return apart.assign(enough=(half <= wanted) | (apart["pairs"] == 0))
 
 
-def _student(values: NDArray[np.float64]) -> tuple[float, float, float]:
+def student(values: NDArray[np.float64]) -> tuple[float, float, float]:
     """Mean, standard deviation and half width of Student's 95 % interval; nan where there are too few values."""
     n = values.size
     mean = float(values.mean()) if n else math.nan
