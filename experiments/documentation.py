@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.reference import commands_page, pool_schema_page
 from model.measures import MEASURES
 from model.scenario import PARAMETERS, Scenario
 
@@ -133,7 +134,13 @@ def glossary_page() -> str:
     return "\n".join(lines)
 
 
-PAGES = {"parameters.md": parameters_table, "measures.md": measures_table, "glossary.md": glossary_page}
+PAGES = {
+    "parameters.md": parameters_table,
+    "measures.md": measures_table,
+    "glossary.md": glossary_page,
+    "commands.md": commands_page,
+    "pool_schema.md": pool_schema_page,
+}
 
 
 def write() -> None:

@@ -20,7 +20,9 @@ from experiments.sweeps.study import KEYS as STUDY_KEYS
 from model import scenario
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "benchmarks" / "README.md", *ROOT.glob("docs/**/*.md")])
+FOLLOWED = [ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/tutorials/*.md")]
+"""Pages that are followed from top to bottom (`test_pages.py`)."""
+DOCUMENTS = sorted({ROOT / "README.md", ROOT / "benchmarks" / "README.md", *ROOT.glob("docs/**/*.md")} - {*FOLLOWED})
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,6 @@ COMMANDS = {
     ),
     f"{MUTUALAID} contested": Command(less="--scale 20000 --runs 10 --waves 1 --wave-runs 60"),
     f"{MUTUALAID} explain": Command(less="--mechanism price --mechanism news --replicates 2 --scale 20000"),
-    f"{MUTUALAID} run --scenario no_gate --scale 1000 --out out/gate": SLOW,
-    f"{MUTUALAID} figures out/gate": SLOW,
-    f"{MUTUALAID} figures out/small --pool teaching --scale 1": SLOW,
     f"{MUTUALAID} sweep fee.toml --out out/fee": SLOW,
     f"{MUTUALAID} results out/fee --export fee.csv": SLOW,
     f"{MUTUALAID} sweep collapse": SLOW,
@@ -211,7 +210,7 @@ def test_a_file_shown_can_be_read(tmp_path, document, text):
 
 
 def test_files_named_in_documents_exist():
-    for document in [*DOCUMENTS, ROOT / "CONTRIBUTING.md"]:
+    for document in [*DOCUMENTS, *FOLLOWED]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 

@@ -1,8 +1,8 @@
 """The pages that a reader follows step by step: every file, command and snippet, from top to bottom, in one folder.
 
 A block whose first line is `# name.ext` is a file, `# in name.py` a quotation of the code, and
-`# file.toml, before "..."` goes into a file that is there. A block of Python is run, a block without a language are
-commands.
+`# file.toml, before "..."` (or: in place of, at the end) changes a file that is there. A block of Python is run, a
+block without a language are commands.
 """
 
 import ast
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "CONTRIBUTING.md"]
+PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "tutorials").glob("*_*.md"))]
 NOT_HERE = ("make ",)
 """Commands of a checkout, which other tests run."""
 
@@ -51,11 +51,14 @@ def follow(block: Block, folder: Path) -> None:
     what, rest = heading(block)
     if what.startswith("in "):
         assert rest in (ROOT / what[3:]).read_text(encoding="utf-8"), f"{what[3:]} does not say\n{rest}"
-    elif match := re.fullmatch(r'(\S+), before "(.+)"', what):
-        file, before = folder / match[1], match[2]
+    elif match := re.fullmatch(r'(\S+), (before|in place of) "(.+)"', what):
+        file, place = folder / match[1], match[3].replace("\\n", "\n")
         text = file.read_text(encoding="utf-8")
-        assert text.count(before) == 1
-        file.write_text(text.replace(before, rest + before), encoding="utf-8")
+        assert text.count(place) == 1, place
+        file.write_text(text.replace(place, rest + place if match[2] == "before" else rest), encoding="utf-8")
+    elif what.endswith(", at the end"):
+        file = folder / what.removesuffix(", at the end")
+        file.write_text(f"{file.read_text(encoding='utf-8')}\n{rest}", encoding="utf-8")
     elif re.fullmatch(r"[\w/.-]+\.(toml|csv|py)", what):
         file = folder / what
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -104,10 +107,13 @@ def test_a_page_quotes_what_is_there(page, tmp_path):
 
 @EACH_PAGE
 def test_a_page_imports_what_is_there(page):
+    own = {heading(block)[0].removesuffix(".py") for block in blocks(page)}
     for block in blocks(page):
         if block.language == "python" and not heading(block)[0].startswith("in "):
             imports = [node for node in ast.walk(ast.parse(block.text)) if isinstance(node, ast.ImportFrom)]
             for node in imports:
+                if node.module in own:
+                    continue
                 module = importlib.import_module(node.module)
                 assert not [name.name for name in node.names if not hasattr(module, name.name)], block.text
 
@@ -120,3 +126,17 @@ def test_a_page_has_commands_with_options_that_are_there(page, typed):
             assert program == "mutualaid"
             code, _, err = typed(*arguments, "--help")
             assert code == 0, f"{command}: {err}"
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(tmp_path):
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(ROOT / "docs" / "tutorial.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    pictures = [
+        output for cell in notebook.cells for output in cell.get("outputs", ()) if "image/png" in output.get("data", {})
+    ]
+    assert len(pictures) == 2
