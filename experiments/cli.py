@@ -30,6 +30,7 @@ from experiments.console import (
     whole,
 )
 from experiments.explain import commands as of_explaining
+from experiments.pictures import commands as of_pictures
 from experiments.sweeps import commands as of_sweeps
 from model.errors import UserError
 
@@ -59,6 +60,11 @@ EXAMPLES = {
     "stories": ("stories", "stories --scale 20000 --runs 30 --waves 1 --wave-runs 30 --elsewhere 10 --steps 1000"),
     "contested": ("contested --out out/contested",),
     "explain": ("explain", "explain --mechanism price --mechanism news --replicates 5", "explain --posterior"),
+    "figures": (
+        "figures out/run",
+        "figures out/teaching --pool teaching --scale 10",
+        "figures out/gate --scenario no_gate",
+    ),
     "sweep": ("sweep collapse", "sweep fee.toml --out out/fee --workers 2", "sweep fee.toml --shard 1/3"),
     "results": (
         "results out/fee --export fee.csv --picture fee.png",
@@ -94,8 +100,8 @@ def _simulate(scenario: "Scenario") -> "Run":
         return simulate(scenario, report)
 
 
-def _closing_words(run: "Run", out: Path, screen: Console) -> None:
-    summary = run.summary("")
+def _closing_words(run: "Run", name: str, out: Path, screen: Console) -> None:
+    summary = run.summary(name)
     screen.print(
         f"{summary['rows']:,} rows x {summary['periods']} periods in {summary['wall_s']:.1f} s "
         f"(peak memory {summary['peak_rss_bytes'] / 1e9:.2f} GB), seed {summary['seed']}; results in {out}",
@@ -110,7 +116,7 @@ def _closing_words(run: "Run", out: Path, screen: Console) -> None:
 
 MOST_DIFFERENCES = 12
 """Differences of a scenario that are listed with all scenarios; of more, only the number is told."""
-RUN_FILES = ("history.csv", "run.json", "history.png", "targets.csv", "bands.png", "bands.csv", "fitted_bands.csv")
+RUN_FILES = (*of_pictures.FILES, "bands.png", "bands.csv", "fitted_bands.csv")
 """What stands for one run in its folder, whichever command made it."""
 
 
@@ -169,7 +175,7 @@ def reproduce(
             )
         if bands and run.finished:
             of_calibration.draw_bands(folder, compared)
-    _closing_words(run, folder.path, screen)
+    _closing_words(run, scenario, folder.path, screen)
 
 
 @_command
@@ -204,7 +210,7 @@ def run(
             folder.picture(
                 "history.png", figures.history_figure(result.history, None, title, chosen.pool, events_of(chosen))
             )
-    _closing_words(result, folder.path, screen)
+    _closing_words(result, scenario, folder.path, screen)
 
 
 for command in (
@@ -214,6 +220,7 @@ for command in (
     of_calibration.stories,
     of_calibration.contested,
     of_explaining.explain,
+    of_pictures.figures,
     of_sweeps.sweep,
     of_sweeps.results,
     of_sweeps.sensitivity,

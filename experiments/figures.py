@@ -1,74 +1,38 @@
 """Pictures, from data frames only, so that they can be drawn again without simulating."""
 
-import contextlib
 import textwrap
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import matplotlib.dates as mdates
 import pandas as pd
-from matplotlib import font_manager, rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.style import EVENT_COLOURS, INK, MILLIONS, plain, plan_colours
 from model.pool import Event, Pool, default
 
-OF_PLANS = (
-    "#1f5fa8",
-    "#c0392b",
-    "#2e8b57",
-    "#b8860b",
-    "#7d3c98",
-    "#00838f",
-    "#8d6e63",
-    "#5d6d7e",
-    "#d35400",
-    "#6b8e23",
-    "#ad1457",
-)
-"""Colours of plans, in the order of the pool."""
-OF_ALL = "#333333"
 DEARER = 2.5
 """A plan whose highest share is so many times that of the first plan has its bills in a picture of their own."""
-MILLIONS = 2e6
-"""Members from which on they are drawn in millions."""
-NUMBERED = {"rule": "#777777", "slowdown": "#b8860b", "regulator": "#7d3c98", "scandal": "#7d3c98", "rival": "#7d3c98"}
 
 
-HAN = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "SimHei")
-"""Fonts that have Chinese characters; the first that is installed stands in where the usual font has none."""
+def when_published(period_or_day: str, pool: Pool) -> date | None:
+    """The day at which a published figure is drawn; None for one of more than a single settlement or day."""
+    try:
+        return date.fromisoformat(period_or_day)
+    except ValueError:
+        try:
+            return pool.calendar.published(pool.calendar.parse_label(period_or_day))
+        except ValueError:
+            return None
 
 
-@contextlib.contextmanager
-def quiet_fonts() -> Iterator[None]:
-    """Draw text of users in whatever fonts are installed; characters that none has are boxes, without warnings."""
-    installed = set(font_manager.get_font_names())
-    families = [*rcParams["font.family"], *[name for name in HAN if name in installed][:1]]
-    with rc_context({"font.family": families}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        yield
-
-
-def plain(axes: Iterable[Axes]) -> None:
-    """The look that all pictures share: a faint grid and no frame."""
-    for axis in axes:
-        axis.grid(alpha=0.25)
-        axis.spines[["top", "right"]].set_visible(False)
-
-
-def colours_of(pool: Pool) -> dict[str, str]:
-    """The colour of each plan, and of all together."""
-    return dict(zip(pool.plan_names, OF_PLANS, strict=False)) | {"all": OF_ALL}
-
-
-def when_published(period_or_day: str, pool: Pool) -> date:
-    """The day at which a published figure is drawn."""
-    calendar = pool.calendar
-    if "P" in period_or_day:
-        return calendar.published(calendar.parse_label(period_or_day))
-    return date.fromisoformat(period_or_day)
+def single(targets: pd.DataFrame, measure: str, pool: Pool) -> pd.DataFrame:
+    """The rows of a measure that are of a single settlement or day, with that `day`."""
+    rows = targets[targets["measure"] == measure]
+    days = [when_published(when, pool) for when in rows["when"]]
+    return rows[[day is not None for day in days]].assign(day=[day for day in days if day is not None])
 
 
 def history_figure(
@@ -77,6 +41,8 @@ def history_figure(
     title: str,
     pool: Pool | None = None,
     events: Sequence[Event] | None = None,
+    fitted: pd.DataFrame | None = None,
+    caption: str = "",
 ) -> Figure:
     """Members, share per settlement and recipients per plan, with the published points and the events.
 
@@ -87,36 +53,43 @@ def history_figure(
         title: what is drawn; wrapped where it is long.
         pool: whose history it is; the default pool if none is given.
         events: what is marked, all of the pool's if none are given; events after the end of the history are not.
+        fitted: a band behind members and shares: plan, measure, date, q05, q95 (`ensemble.condensed`); none by default.
+        caption: what was simulated, below the key to the events.
     """
     pool = pool or default()
     calendar, money = pool.calendar, pool.rules.currency.name
     events = pool.rules.events if events is None else events
-    # Margins by hand: to work them out takes Matplotlib as long as all the drawing.
-    figure = Figure(figsize=(11, 12))
-    axes: Sequence[Axes] = figure.subplots(4, 1, sharex=True, height_ratios=[3, 2.6, 2.6, 2.6])
-    figure.subplots_adjust(left=0.085, right=0.985, bottom=0.105, top=0.925, hspace=0.14)
-    figure.suptitle(textwrap.fill(title, 100), fontsize=13 if len(title) <= 100 else 10, y=0.985, parse_math=False)
     middle = history[history["probability"] == 0.5] if "probability" in history else history
     days = pd.to_datetime(middle["date"])
     wide = {
         name: middle.assign(day=days).pivot(index="day", columns="plan", values=name)
         for name in ("members", "share", "recipients")
     }
-    cheap, dear = _panels(wide["share"], pool)
+    shares = [plans for plans in _panels(wide["share"], pool) if plans]
+    # Margins by hand: to work them out takes Matplotlib as long as all the drawing.
+    figure = Figure(figsize=(11, 6.8 + 2.6 * len(shares)))
+    axes: Sequence[Axes] = figure.subplots(
+        2 + len(shares), 1, sharex=True, height_ratios=[3] + [2.6] * (1 + len(shares))
+    )
+    figure.subplots_adjust(left=0.085, right=0.985, top=0.925, hspace=0.14)
+    figure.suptitle(textwrap.fill(title, 100), fontsize=13 if len(title) <= 100 else 10, y=0.985, parse_math=False)
     million = 1e-6 if wide["members"].to_numpy().max(initial=0) >= MILLIONS else 1.0
     _draw_members(axes[0], wide["members"] * million, targets, pool, million)
-    for axis, plans in ((axes[1], cheap), (axes[2], dear)):
+    for axis, plans in zip(axes[1:], shares, strict=False):
         _draw(axis, wide["share"][plans], targets, "share", f"{money} per member\nand settlement", pool)
         axis.set_title(f"Share: {', '.join(pool.plan_labels[plan] for plan in plans)}", loc="left", fontsize=10)
-    each = wide["recipients"].drop(columns="all", errors="ignore")
-    _draw(axes[3], each, targets, "recipients", "people per settlement", pool)
-    axes[3].set_title("Recipients of aid", loc="left", fontsize=10)
+    _draw(axes[-1], wide["recipients"][list(pool.plan_names)], targets, "recipients", "people per settlement", pool)
+    axes[-1].set_title("Recipients of aid", loc="left", fontsize=10)
     if "probability" in history:
-        colours = colours_of(pool)
+        colours = plan_colours(pool.plan_names)
         _shade(axes[0], history, "members", ("all", *pool.plan_names), million, colours)
-        _shade(axes[1], history, "share", cheap, 1.0, colours)
-        _shade(axes[2], history, "share", dear, 1.0, colours)
-        _shade(axes[3], history, "recipients", pool.plan_names, 1.0, colours)
+        for axis, plans in zip(axes[1:], shares, strict=False):
+            _shade(axis, history, "share", plans, 1.0, colours)
+        _shade(axes[-1], history, "recipients", pool.plan_names, 1.0, colours)
+    if fitted is not None:
+        _shade_fitted(axes[0], fitted, "members", ("all", *pool.plan_names), million, pool)
+        for axis, plans in zip(axes[1:], shares, strict=False):
+            _shade_fitted(axis, fitted, "share", plans, 1.0, pool)
     plain(axes)
     for axis in axes:
         axis.set_ylim(bottom=0)
@@ -124,12 +97,14 @@ def history_figure(
     last = days.max().date() if len(days) else end
     marked = [event for event in events if event.day <= last]
     _mark_events(axes, marked)
+    key = "   ".join(f"{n} {event.what}" for n, event in enumerate(marked, start=1))
     short = (end - calendar.launch).days < 5 * 366
     axes[-1].xaxis.set_major_locator(mdates.MonthLocator(bymonth=(1, 7) if short else (1,)))  # type: ignore[no-untyped-call]
     axes[-1].xaxis.set_major_formatter(mdates.DateFormatter("%b %Y"))  # type: ignore[no-untyped-call]
     axes[-1].set_xlim(_number(calendar.launch), _number(max(last, end)))
-    key = "   ".join(f"{n} {event.what}" for n, event in enumerate(marked, start=1))
-    figure.supxlabel(_wrap(key, 150), fontsize=7.5, x=0.01, y=0.01, ha="left")
+    below = "\n".join(filter(None, [_wrap(key, 150), textwrap.fill(caption, 185)]))
+    figure.subplots_adjust(bottom=(0.6 + 0.13 * (1 + below.count("\n"))) / figure.get_figheight())
+    figure.supxlabel(below, fontsize=7.5, x=0.01, y=0.01, ha="left")
     return figure
 
 
@@ -159,6 +134,17 @@ def _shade(
             )
 
 
+def _shade_fitted(
+    axis: Axes, fitted: pd.DataFrame, measure: str, plans: Sequence[str], unit: float, pool: Pool
+) -> None:
+    """The middle 90 % of a fitted set."""
+    colours = plan_colours(pool.plan_names)
+    for plan in plans:
+        rows = fitted[(fitted["plan"] == plan) & (fitted["measure"] == measure)]
+        low, high = rows["q05"] * unit, rows["q95"] * unit
+        axis.fill_between(pd.to_datetime(rows["date"]), low, high, color=colours[plan], alpha=0.15, lw=0)
+
+
 def _wrap(text: str, width: int) -> str:
     lines, line = [], ""
     for item in text.split("   "):
@@ -172,28 +158,26 @@ def _wrap(text: str, width: int) -> str:
 def _draw_members(axis: Axes, members: pd.DataFrame, targets: pd.DataFrame | None, pool: Pool, million: float) -> None:
     if "all" not in members:
         members = members.assign(all=members.sum(axis=1))
-    colours, labels = colours_of(pool), pool.plan_labels
+    colours, labels = plan_colours(pool.plan_names), pool.plan_labels
     for plan in ("all", *pool.plan_names) if len(pool.plan_names) > 1 else pool.plan_names:
         axis.plot(members.index, members[plan], color=colours[plan], label=labels[plan], lw=1.8)
     if targets is not None:
-        rows = targets[targets["measure"] == "members"]
-        _points(axis, rows.assign(day=[when_published(when, pool) for when in rows["when"]]), million, colours)
-        axis.plot([], [], "o", ms=4, mfc="white", color="#333333", label="published, with accepted band")
+        _points(axis, single(targets, "members", pool), million, colours)
+        axis.plot([], [], "o", ms=4, mfc="white", color=INK, label="published, with accepted band")
     axis.set_ylabel("members" if million == 1 else "million members")
     axis.legend(loc="center", bbox_to_anchor=(0.6, 0.42), fontsize=8, frameon=False)
 
 
 def _draw(axis: Axes, curves: pd.DataFrame, targets: pd.DataFrame | None, measure: str, label: str, pool: Pool) -> None:
-    colours, labels = colours_of(pool), pool.plan_labels
+    colours, labels = plan_colours(pool.plan_names), pool.plan_labels
     for number, plan in enumerate(curves):
         # Later plans are small and their bills are jumpy: drawn lightly, so that they do not hide the first.
         width, opacity = (0.9, 0.7) if number else (1.6, 1.0)
         colour, label_ = colours[str(plan)], labels[str(plan)]
         axis.plot(curves.index, curves[plan], color=colour, label=label_, lw=width, alpha=opacity)
     if targets is not None:
-        settlements = targets["when"].str.contains("-P[12]$") & targets["plan"].isin(list(curves))
-        rows = targets[(targets["measure"] == measure) & settlements]
-        _points(axis, rows.assign(day=[when_published(when, pool) for when in rows["when"]]), 1.0, colours)
+        rows = single(targets, measure, pool)
+        _points(axis, rows[rows["plan"].isin(list(curves))], 1.0, colours)
     axis.set_ylabel(label)
     if len(curves.columns) > 1:
         axis.legend(loc="upper left", bbox_to_anchor=(0.0, 0.9), fontsize=8, frameon=False)
@@ -220,7 +204,7 @@ def _mark_events(axes: Sequence[Axes], events: Sequence[Event]) -> None:
     lift = 0
     for number, event in enumerate(events, start=1):
         for axis in axes:
-            axis.axvline(_number(event.day), color=NUMBERED.get(event.kind, "#000000"), lw=0.7, alpha=0.35)
+            axis.axvline(_number(event.day), color=EVENT_COLOURS.get(event.kind, "#000000"), lw=0.7, alpha=0.35)
         close = last is not None and (event.day - last).days < 24
         lift = (lift + 1) % 3 if close else 0
         last = event.day
@@ -231,5 +215,5 @@ def _mark_events(axes: Sequence[Axes], events: Sequence[Event]) -> None:
             ha="center",
             va="bottom",
             fontsize=7.5,
-            color=NUMBERED.get(event.kind, "#000000"),
+            color=EVENT_COLOURS.get(event.kind, "#000000"),
         )

@@ -182,5 +182,13 @@ class OutputFolder:
         (self._staging / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def picture(self, name: str, figure: "Figure") -> None:
-        """Write a picture as PNG, without a time stamp."""
-        figure.savefig(self._staging / name, dpi=120, metadata={"Software": None})
+        """Write a picture as PNG or SVG, by its name; without a time stamp."""
+        from experiments.style import quiet_fonts
+
+        metadata = {"Date": None, "Creator": None} if name.endswith(".svg") else {"Software": None}
+        with quiet_fonts():
+            figure.savefig(self._staging / name, dpi=120, metadata=metadata)
+
+    def text(self, name: str, content: str) -> None:
+        """Write a text file."""
+        (self._staging / name).write_text(content, encoding="utf-8")

@@ -42,6 +42,7 @@ class Run:
             "periods": periods,
             "finished": self.finished,
             "changed": scenario.differences(),
+            "set": set_by_hand(name, scenario),
             "parameters": scenario.values(),
             "insured_after_closing": int(self.history["taken_over"].sum()),
             "currency": scenario.pool.rules.currency.name,
@@ -55,12 +56,17 @@ class Run:
         }
 
 
+def set_by_hand(name: str, scenario: Scenario) -> dict[str, Any]:
+    """The parameters that differ from the named scenario, but for the scale."""
+    named = load(name, scenario.pool).replace(scale=scenario.scale).values()
+    return {key: value for key, value in scenario.values().items() if value != named[key]}
+
+
 def described(name: str, scenario: Scenario) -> str:
     """A scenario in words: its name, every parameter that differs from it, scale and seed."""
     policies = [Path(policy.name).stem for policy in scenario.pool.policies]
     under = f" under {' and '.join(policies)}" if policies else ""
-    named = load(name, scenario.pool).replace(scale=scenario.scale).values()
-    changed = [f"{key} = {value:g}" for key, value in scenario.values().items() if value != named[key]]
+    changed = [f"{key} = {value:g}" for key, value in set_by_hand(name, scenario).items()]
     differences = f" with {', '.join(changed)}" if changed else ""
     return f"{Path(name).stem} scenario{under}{differences}, 1:{scenario.scale:,g}, seed {scenario.seed}"
 

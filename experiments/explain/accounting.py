@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agents.inspection import own_risks
-from agents.population import FIRST_PLAN, MALE, PLACE_MASK
+from agents.population import FIRST_PLAN, MALE, PLACE_MASK, RETURNED
 from experiments.explain.decomposition import of_product
 from model.model import MutualAidModel
 from model.scenario import Scenario
@@ -100,15 +100,24 @@ def change_between(was: People, now: People) -> Change:
     return Change(float(ageing), float(wear_off), *joined, -left[0], -left[1])
 
 
-def observe(scenario: Scenario, progress: Callable[[int, int], None] = lambda done, of: None) -> pd.DataFrame:
+def observe(
+    scenario: Scenario,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    model: MutualAidModel | None = None,
+) -> pd.DataFrame:
     """Simulate, and look at everybody at every settlement: one line a plan and settlement in which it has members.
 
     Columns: `period`, `date`, `plan`, `year`, `members` and `covered` (people whose wait is over), `risk` and
     `covered_risk` (their summed own risk, illnesses a year), the parts of the change of the mean risk since the
     settlement before (`RISK_TERMS`), and what the books say of the settlement: `filed`, `decided`, `recipients`
     (people), `aid`, `fee`, `billed` (money), `share` (money a member).
+
+    Args:
+        scenario: what is simulated.
+        progress: is told settlements done, and in all.
+        model: one of that scenario that has not run; made here if none is given.
     """
-    model = MutualAidModel(scenario)
+    model = model or MutualAidModel(scenario)
     names = model.plan_names
     before: dict[int, People] = {}
     lines = []
@@ -127,7 +136,8 @@ def observe(scenario: Scenario, progress: Callable[[int, int], None] = lambda do
                 before.pop(number, None)
                 continue
             joined = columns.joined[people.member]
-            covered = period - joined.astype(np.int64) >= model.waits[number, joined]
+            again = (columns.status[people.member] & RETURNED) // RETURNED
+            covered = period - joined.astype(np.int64) >= model.waits[number, again, joined]
             row = model.report.row(number)
             scale = model.population.scale
             known = before.get(number)
@@ -213,6 +223,8 @@ def account(observed: pd.DataFrame, per_year: int) -> pd.DataFrame:
     change.
     """
     years = by_year(observed, per_year)
+    if years.empty:
+        return pd.DataFrame(columns=["plan", "year", "term", "what", "part"])
     lines = []
     for plan, rows in years.groupby("plan", sort=False):
         risks = _risk_levels(observed[observed["plan"] == plan])

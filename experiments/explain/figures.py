@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.figures import plain
+from experiments.style import LESS, MORE, WHOLE, plain
 
-WHOLE, MORE, LESS = "#555555", "#c0392b", "#1f5fa8"
 COLUMNS = 2
 SMALLEST = 0.005
 """Steps below it are written as 0."""

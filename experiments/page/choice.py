@@ -1,21 +1,100 @@
-"""What a visitor has chosen: a scenario, a seed and changed parameters for one world or two; as a link, as a file."""
+"""What a visitor has chosen: a pool, a seed, and for one world or two a scenario and changes; as a link, as a file."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from model import pool as pools
 from model import scenario as scenarios
 from model.errors import UserError
 from model.files import plain, shown
-from model.scenario import DEFAULT_SEED, PARAMETERS, Scenario
+from model.pool import DEFAULT, Pool
+from model.scenario import DEFAULT_SEED, Declared, Scenario, declared_in
 
-PAGE_SCALE = 1_000
-"""Real people per row on the page: 230,000 rows settle within the blink of an eye."""
+PAGE_ROWS = 250_000
+"""Rows of a world on the page, at most, unless the visitor asks for more: they settle within the blink of an eye."""
 MOST_ROWS = 2_500_000
 """Rows of a world on the page: more would keep a link's reader waiting, and the machine busy."""
 SECOND = "second."
 """Begins what belongs to the second world in a link."""
+
+
+def pool_of(name: str) -> Pool:
+    """A pool that comes with the simulator, or the one that the command was given: a link must not read folders.
+
+    Raises:
+        ScenarioError: for any other.
+    """
+    known = pool_names()
+    if name not in known:
+        raise scenarios.ScenarioError(f"pool = {shown(name)} is unknown; allowed: {', '.join(known)}")
+    return pools.load(name)
+
+
+def pool_names() -> list[str]:
+    """The pools that can be chosen."""
+    return list(dict.fromkeys([*pools.named(), *OFFERED.pools]))
+
+
+class Offered:
+    """What the command offers beside what ships: a folder of a pool, a scenario file."""
+
+    def __init__(self) -> None:
+        self.pools: list[str] = []
+        self.scenarios: list[str] = []
+
+
+OFFERED = Offered()
+
+
+@cache
+def scenario_names(pool: Pool) -> tuple[str, ...]:
+    """The scenarios that can be chosen with a pool: those whose parameters it has."""
+    fitting = []
+    for name in dict.fromkeys([*scenarios.named(), *OFFERED.scenarios]):
+        try:
+            scenarios.load(name, pool)
+        except UserError:
+            continue
+        fitting.append(name)
+    return tuple(fitting)
+
+
+def why(scenario: str) -> str:
+    """The sentence that says why a scenario exists; none of a file."""
+    return scenarios.why(scenario) if scenario in scenarios.named() else ""
+
+
+@cache
+def _named(name: str, pool: Pool) -> Scenario:
+    """A scenario that can be chosen: a link must not make the server read a file.
+
+    Raises:
+        ScenarioError: for any other.
+    """
+    known = scenario_names(pool)
+    if name not in known:
+        raise scenarios.ScenarioError(
+            f"scenario = {shown(name)} is unknown for the pool {plain(pool.key)}; allowed: {', '.join(known)}"
+        )
+    return scenarios.load(name, pool)
+
+
+def page_scale(scenario: Scenario) -> float:
+    """Real people per row on the page: the scenario's own where that makes few enough rows, else a power of ten."""
+    if scenario.rows <= PAGE_ROWS:
+        return scenario.scale
+    return float(10.0 ** math.ceil(math.log10(scenario.potential_population / PAGE_ROWS)))
+
+
+def text_of(value: Any) -> str:
+    """A value as it is written in a field, a link or a file."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True)
@@ -24,15 +103,34 @@ class Rules:
 
     scenario: str = "default"
     changes: Mapping[str, str] = field(default_factory=dict)
+    pool: str = DEFAULT
+
+    @property
+    def declared(self) -> Declared:
+        """The parameters that there are."""
+        return declared_in(pool_of(self.pool))
+
+    def base(self) -> Scenario:
+        """The named scenario, without changes.
+
+        Raises:
+            ScenarioError: if there is none of that name.
+        """
+        return _named(self.scenario, pool_of(self.pool))
+
+    def own_text(self, name: str) -> str:
+        """The value that the named scenario gives to a parameter; on the page, the scale is the page's."""
+        base = self.base()
+        return text_of(page_scale(base) if name == "scale" else getattr(base, name))
 
     def changed(self, name: str, value: str) -> "Rules":
         """The same with another value; the scenario's own value is no change."""
         changes = {key: text for key, text in self.changes.items() if key != name}
-        return replace(self, changes=changes if value == own_text(self.scenario, name) else changes | {name: value})
+        return replace(self, changes=changes if value == self.own_text(name) else changes | {name: value})
 
     def text(self, name: str) -> str:
         """The value of a parameter as it is written in its field."""
-        return self.changes.get(name, own_text(self.scenario, name))
+        return self.changes.get(name, self.own_text(name))
 
     def build(self, seed: str) -> Scenario:
         """The scenario that they make.
@@ -40,11 +138,9 @@ class Rules:
         Raises:
             ScenarioError: for what is not allowed.
         """
-        # One sampled case would stand for a thousand people, and members would flee the jumps of the bill: expected
-        # claims are settled, unless the visitor asks for cases.
-        base = _named(self.scenario)
         changes = dict(self.changes)
-        changes.setdefault("scale", str(PAGE_SCALE))
+        base = self.base()
+        changes.setdefault("scale", text_of(page_scale(base)))
         built = scenarios.with_values(base, changes, seed)
         if built.rows > MOST_ROWS:
             raise scenarios.ScenarioError(
@@ -57,43 +153,28 @@ class Rules:
         if name not in self.changes:
             return ""
         try:
-            scenarios.with_values(_named(self.scenario), {name: self.changes[name]})
+            scenarios.with_values(self.base(), {name: self.changes[name]})
         except UserError as error:
             return str(error)
         return ""
 
 
-def _named(name: str) -> Scenario:
-    """A scenario that comes with the simulator: a link must not make the server read a file.
-
-    Raises:
-        ScenarioError: for any other.
-    """
-    if name not in scenarios.named():
-        allowed = ", ".join(scenarios.named())
-        raise scenarios.ScenarioError(f"scenario = {shown(name)} is unknown; allowed: {allowed}")
-    return scenarios.load(name)
-
-
-def text_of(value: Any) -> str:
-    """A value as it is written in a field, a link or a file."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def own_text(scenario: str, name: str) -> str:
-    """The value that a named scenario gives to a parameter; on the page, the scale is the page's."""
-    return str(PAGE_SCALE) if name == "scale" else text_of(getattr(_named(scenario), name))
-
-
 @dataclass(frozen=True)
 class Choice:
-    """One world, or two with the same people and the same random numbers."""
+    """One world, or two of one pool with the same people and the same random numbers."""
 
     first: Rules = Rules()
     second: Rules | None = None
     seed: str = str(DEFAULT_SEED)
+
+    @property
+    def pool(self) -> str:
+        """Name of the pool."""
+        return self.first.pool
+
+    def of_pool(self, pool: str) -> "Choice":
+        """The same seed in another pool, with its own rules."""
+        return Choice(Rules(pool=pool), Rules(pool=pool) if self.second else None, self.seed)
 
     def build(self) -> tuple[Scenario, Scenario | None]:
         """The scenarios of both worlds.
@@ -114,7 +195,8 @@ class Choice:
 
     def query(self) -> str:
         """The link to it, without the address: `scenario=no_gate&seed=7&fee_rate=0.12&second.scenario=default`."""
-        pairs = [("scenario", self.first.scenario), ("seed", self.seed), *self.first.changes.items()]
+        pairs = [("pool", self.pool)] * (self.pool != DEFAULT)
+        pairs += [("scenario", self.first.scenario), ("seed", self.seed), *self.first.changes.items()]
         if self.second is not None:
             pairs.append((f"{SECOND}scenario", self.second.scenario))
             pairs += [(SECOND + name, text) for name, text in self.second.changes.items()]
@@ -124,9 +206,10 @@ class Choice:
         """The first world as a scenario file."""
         first = self.first.build(self.seed)
         lines = ['why = "Chosen on the page."', f'base = "{self.first.scenario}"', f"seed = {first.seed}"]
+        lines += [f'pool = "{self.pool}"'] * (self.pool != DEFAULT)
         lines += ["", "[parameters]"]
         changed = self.first.changes.keys() | {"scale"}
-        lines += [f"{name} = {text_of(getattr(first, name))}" for name in PARAMETERS if name in changed]
+        lines += [f"{name} = {text_of(getattr(first, name))}" for name in first.parameters if name in changed]
         return "\n".join(lines) + "\n"
 
 
@@ -134,31 +217,38 @@ LONGEST_LINK = 8_000
 """Characters."""
 
 
-def from_query(query: str) -> Choice:
+def from_query(query: str, otherwise: Choice | None = None) -> Choice:
     """The choice that a link makes.
+
+    Args:
+        query: the part of the address after the question mark.
+        otherwise: what is chosen where the link is empty.
 
     Raises:
         UserError: for a key that does not exist or is there twice, and for a choice that cannot be built.
     """
+    if not query and otherwise is not None:
+        return otherwise
     if len(query) > LONGEST_LINK:
         raise UserError(f"the link has {len(query):,} characters; allowed: {LONGEST_LINK:,}")
     worlds: dict[str, dict[str, str]] = {"": {}, SECOND: {}}
-    seed = str(DEFAULT_SEED)
-    for key, text in parse_qsl(query, keep_blank_values=True):
+    whole: dict[str, str] = {}
+    pairs = parse_qsl(query, keep_blank_values=True)
+    pool = next((text for key, text in pairs if key == "pool"), DEFAULT)
+    known = declared_in(pool_of(pool)).parameters
+    for key, text in pairs:
         world = SECOND if key.startswith(SECOND) else ""
         name = key.removeprefix(SECOND)
-        if key == "seed":
-            seed = text
-        elif name != "scenario" and name not in PARAMETERS:
-            raise scenarios.unknown(name, PARAMETERS)
-        elif name in worlds[world]:
-            raise UserError(f"{plain(key)} is in the link twice: {plain(worlds[world][name])} and {plain(text)}")
-        else:
-            worlds[world][name] = text
+        there = whole if key in {"pool", "seed"} else worlds[world]
+        if key not in {"pool", "seed"} and name != "scenario" and name not in known:
+            raise scenarios.unknown(name, known)
+        if name in there:
+            raise UserError(f"{plain(key)} is in the link twice: {plain(there[name])} and {plain(text)}")
+        there[name] = text
     first, second = (
-        Rules(values.pop("scenario", "default"), values) if values or not world else None
+        Rules(values.pop("scenario", "default"), values, pool) if values or not world else None
         for world, values in worlds.items()
     )
-    choice = Choice(first or Rules(), second, seed)
+    choice = Choice(first or Rules(pool=pool), second, whole.get("seed", str(DEFAULT_SEED)))
     choice.build()
     return choice

@@ -1,14 +1,12 @@
-"""The controls: scenario, seed, and every parameter, made from its own declaration, in groups."""
+"""The controls: pool, scenario, seed, and every parameter, made from its own declaration, in groups."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import solara
 
-from experiments.page.choice import Choice, Rules, own_text
-from model import scenario as scenarios
-from model.errors import UserError
-from model.scenario import OF_EVERY_POOL, PARAMETERS, TYPES
+from experiments.page.choice import Choice, Rules, pool_names, pool_of, scenario_names, why
+from model.scenario import OF_EVERY_POOL, Declared
 
 GROUPS = {
     "People": "potential_population",
@@ -28,48 +26,44 @@ STEPS = 200
 """Steps of a slider from one end to the other."""
 
 
-def groups() -> dict[str, list[str]]:
+def groups(declared: Declared) -> dict[str, list[str]]:
     """The parameters of each group."""
     of_first = {first: title for title, first in GROUPS.items()}
     found: dict[str, list[str]] = {}
     title = next(iter(GROUPS))
-    for name in PARAMETERS:
+    for name in declared.parameters:
         title = of_first.get(name, title) if name in OF_EVERY_POOL else OF_THE_POOL
         found.setdefault(title, []).append(name)
     return found
 
 
-def slides(name: str) -> bool:
+def slides(name: str, declared: Declared) -> bool:
     """Whether a slider shows a parameter: one whose bounds are near each other. Others have a field."""
-    par = PARAMETERS[name]
-    return (TYPES[name] is not bool and par.high - par.low <= 2) or (TYPES[name] is int and par.high <= 24)
-
-
-def _help(name: str) -> str:
-    par = PARAMETERS[name]
-    return f"{par.low:g} to {par.high:g} ({par.unit}); {par.source}"
+    par, kind = declared.parameters[name], declared.types[name]
+    return (kind is not bool and par.high - par.low <= 2) or (kind is int and par.high <= 24)
 
 
 @solara.component
 def Parameter(name: str, rules: Rules, change: Callable[[str], None]) -> None:  # noqa: N802 - as solara names components
     """One parameter: its label, its control, and what is allowed; a value that is not is said below it."""
-    par = PARAMETERS[name]
+    declared = rules.declared
+    par, kind = declared.parameters[name], declared.types[name]
     text = rules.text(name)
     refused = rules.refused(name)
     changed = name in rules.changes
     with solara.Column(gap="0px", classes=["parameter", "changed"] if changed else ["parameter"]):
-        if TYPES[name] is bool:
+        if kind is bool:
             on = text.strip().lower() in {"true", "yes", "1"}
             solara.Switch(label=par.label, value=on, on_value=lambda value: change("true" if value else "false"))
             return
         unit = "" if par.unit == "1" else f" ({par.unit})"
-        with solara.Tooltip(_help(name)):
+        with solara.Tooltip(f"{par.low:g} to {par.high:g} ({par.unit}); {par.source}"):
             solara.Text(f"{par.label}{unit}", classes=["parameter-label"])
-        if slides(name) and not refused:
-            whole = TYPES[name] is int
+        if slides(name, declared) and not refused:
+            whole = kind is int
             step = 1 if whole else (par.high - par.low) / STEPS
             slider = solara.SliderInt if whole else solara.SliderFloat
-            value = TYPES[name](float(text))
+            value = kind(float(text))
 
             def slide(moved: float) -> None:
                 # A slider gives 0.30000000000000004 where it shows 0.3, and moves a value that is not on its grid.
@@ -89,16 +83,14 @@ def RulesOf(title: str, rules: Rules, change: Callable[[Rules], None]) -> None: 
     opened, set_opened = solara.use_state("")
     solara.Select(
         f"Scenario of the {title}",
-        value=rules.scenario if rules.scenario in scenarios.named() else None,
-        values=scenarios.named(),
-        on_value=lambda name: change(Rules(name)),
+        value=rules.scenario,
+        values=list(scenario_names(pool_of(rules.pool))),
+        on_value=lambda name: change(Rules(name, pool=rules.pool)),
     )
-    try:
-        solara.Text(scenarios.why(rules.scenario), classes=["parameter-label"])
-    except UserError as error:
-        solara.Warning(str(error), dense=True)
-        return
-    for group, names in groups().items():
+    solara.Text(why(rules.scenario), classes=["parameter-label"])
+    declared = rules.declared
+    of_group = groups(declared)
+    for group, names in of_group.items():
         changed = [name for name in names if name in rules.changes]
         label = f"{group} ({len(changed)} changed)" if changed else group
         open_ = opened == group
@@ -113,8 +105,8 @@ def RulesOf(title: str, rules: Rules, change: Callable[[Rules], None]) -> None: 
             for name in names:
                 Parameter(name, rules, lambda text, name=name: change(rules.changed(name, text.strip()))).key(name)
     for name in rules.changes:
-        if name in PARAMETERS and name not in groups().get(opened, []):
-            solara.Text(f"{PARAMETERS[name].label}: {rules.text(name)} (was {own_text(rules.scenario, name)})")
+        if name not in of_group.get(opened, []):
+            solara.Text(f"{declared.parameters[name].label}: {rules.text(name)} (was {rules.own_text(name)})")
 
 
 @solara.component
@@ -124,6 +116,10 @@ def Controls(choice: Choice, change: Callable[[Choice], None], refused: str) -> 
     second = choice.second
     with solara.Card("Choose", classes=["choose"]):
         solara.Text("Takes effect at Reset.", classes=["parameter-label"])
+        solara.Select(
+            "Pool", value=choice.pool, values=pool_names(), on_value=lambda name: change(choice.of_pool(name))
+        )
+        solara.Text(pool_of(choice.pool).rules.why, classes=["parameter-label"])
         solara.InputText(
             "Seed of every draw", value=choice.seed, on_value=lambda text: change(replace(choice, seed=text.strip()))
         )

@@ -26,7 +26,6 @@ from agents.population import (
     UNAWARE,
     is_member,
 )
-from experiments.style import plan_label
 from model.claims import REFUSED, sampled_claims
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Claim:
 
     filed: int
     """Period."""
-    yuan: float
+    money: float
     refused: bool
 
 
@@ -74,11 +73,11 @@ class Event(NamedTuple):
     day: date
     what: str
     worth: float
-    """The most that they would pay for a year, yuan; nan where nothing was weighed."""
+    """The most that they would pay for a year, in the pool's currency; nan where nothing was weighed."""
     price: float
-    """What they expected a year to cost, yuan; nan where nothing was weighed."""
+    """What they expected a year to cost; nan where nothing was weighed."""
     bill: float
-    """The share of the settlement before, yuan; nan where nothing was weighed."""
+    """The share of the settlement before; nan where nothing was weighed."""
 
 
 class Life(NamedTuple):
@@ -94,11 +93,14 @@ class Crowd:
 
     def __init__(self, model: "Watched") -> None:
         self._model = model
+        pool = model.scenario.pool
+        self._labels = [pool.plan_labels[plan] for plan in pool.plan_names]
+        self._money = pool.rules.currency.name
         everybody = len(model.population)
         self.rows: NDArray[np.int64] = np.arange(0, everybody, max(1, everybody // WATCHED), dtype=np.int64)[:WATCHED]
         self.contexts: list[Context] = []
         self.bills: list[list[float]] = []
-        """The shares that people knew when they decided in each period, yuan, by plan."""
+        """The shares that people knew when they decided in each period, by plan."""
         self.moments: list[Noted] = [self._now()]
         """Before the first period, and then two a period."""
         self.claims: dict[int, Claim] = {}
@@ -152,8 +154,8 @@ class Crowd:
         found = sampled_claims(columns, ill, model.health, model.cover, period, half_month, model.claims.terms)
         of_row = dict(zip(rows.tolist(), positions.tolist(), strict=True))
         for row, lag, what, refused in zip(found.row, found.lag, found.benefit_class, found.refused, strict=True):
-            yuan = float(model.claims.amounts[what])
-            self.claims[of_row[int(row)]] = Claim(period + int(lag), yuan, bool(refused == REFUSED))
+            money = float(model.claims.amounts[what])
+            self.claims[of_row[int(row)]] = Claim(period + int(lag), money, bool(refused == REFUSED))
 
     def seen(self) -> Seen:
         """The crowd as it stands after the last period."""
@@ -201,7 +203,7 @@ class Crowd:
         model = self._model
         was, now = int(before.status[position]) & PLACE_MASK, int(decided.status[position]) & PLACE_MASK
         person = inspection.as_they_were(model.population.columns, row, int(before.status[position]))
-        names = [plan_label(plan) for plan in model.plan_names]
+        names = self._labels
         if is_member(was):
             plan = was - FIRST_PLAN
             what = f"looks at the bill of the {names[plan]} and {'stays' if is_member(now) else 'leaves'}"
@@ -238,12 +240,12 @@ class Crowd:
         if was != OUT and now == OUT:
             found.append("falls critically ill" if columns.illness[row] == period else "dies of something else")
         elif is_member(was) and was != now:
-            names = [plan_label(plan) for plan in self._model.plan_names]
+            names = self._labels
             goes_on = f"goes on in the {names[now - FIRST_PLAN]}" if is_member(now) else "does not go on"
             found.append(f"is too old for the {names[was - FIRST_PLAN]} and {goes_on}")
         claim = self.claims.get(position)
         if claim is not None and claim.filed == period:
             found.append("files a claim")
         if self.paid.get(position) == period and claim is not None:
-            found.append("the claim is refused" if claim.refused else f"is paid {claim.yuan:,.0f} yuan")
+            found.append("the claim is refused" if claim.refused else f"is paid {claim.money:,.0f} {self._money}")
         return found

@@ -26,15 +26,15 @@ class Curves(NamedTuple):
     share: NDArray[np.float64]
     """Share of the people who could be members, %."""
     price: NDArray[np.float64]
-    """The most that the last of them would pay, yuan per year."""
+    """The most that the last of them would pay, money per year."""
     average: NDArray[np.float64]
-    """What they cost on average, yuan per year, fee included."""
+    """What they cost on average, money per year, fee included."""
     marginal: NDArray[np.float64]
     """What those between this point and the one before cost."""
     members: float
     """Share of the people who could be members who are, %."""
     asked: float
-    """What a year is expected to cost at present, yuan."""
+    """What a year is expected to cost at present, money."""
     people: int
     """Rows that were asked."""
 
@@ -68,11 +68,11 @@ def demand(world: Watched, plan: int = 0) -> Curves | None:
 
 
 def _cost(world: Watched, rows: NDArray[np.int64], plan: int) -> NDArray[np.float64]:
-    """What each costs a plan in a year when the waiting period is over, yuan: claims that are granted, and the fee."""
+    """What each costs a plan in a year when the waiting period is over, money: claims that are granted, and the fee."""
     columns, context = world.population.columns, world.context
     sex = columns.body[rows] & MALE
     age = (context.half_month - 2 * columns.birth_month[rows].astype(np.int64)) // 24
-    # Yuan per illness: what known signs are worth in a year over how often they end in illness.
+    # Money per illness: what known signs are worth in a year over how often they end in illness.
     benefit = context.fair_signs[plan, sex, age] / context.signs_risk
     risk = inspection.own_risks(columns, rows, context)
     terms = world.plans[plan]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.pool import Pool
 from model.report import Report
 
 
@@ -15,15 +16,22 @@ class History:
 
     days: list[str]
     """Publication days (ISO)."""
-    plans: list[str]
+    pool: Pool
+    """Whose history it is."""
     columns: dict[str, NDArray[Any]]
     """Measure -> its values, shape (days, plans)."""
 
+    @property
+    def plans(self) -> tuple[str, ...]:
+        """The plans, in the order of the pool."""
+        return self.pool.plan_names
+
     @classmethod
-    def of_report(cls, report: Report, plans: list[str]) -> "History":
+    def of_report(cls, report: Report) -> "History":
         """From the report of a model."""
-        columns = {name: values.reshape(-1, len(plans)) for name, values in report.columns().items()}
-        return cls(report.index()["date"][:: len(plans)], plans, columns)
+        plans = len(report.pool.plan_names)
+        columns = {name: values.reshape(-1, plans) for name, values in report.columns().items()}
+        return cls(report.index()["date"][::plans], report.pool, columns)
 
     def of(self, plan: str, name: str) -> NDArray[np.float64]:
         """A measure of a plan, shape (days,)."""

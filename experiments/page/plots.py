@@ -5,7 +5,7 @@ Every value can be read by hovering. The second world is drawn dashed in the col
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,10 @@ from experiments.style import (
     STATE_COLOURS,
     STATE_SYMBOLS,
     VERMILION,
+    people_unit,
     plan_colours,
-    plan_label,
 )
-from model.pool import Event
+from model.pool import Event, Pool
 
 Option = dict[str, Any]
 DIGITS = 4
@@ -35,6 +35,8 @@ DIGITS = 4
 RECENT = 6
 """Settlements over which the risk of those who join and leave is averaged: few people do in one."""
 SECOND = "second world"
+KEPT = 200
+"""Drawings of records that are kept."""
 RISK = "critical illnesses per 1,000 people and year"
 
 
@@ -46,6 +48,27 @@ class Look:
     first: str
     """First day of the axis of time (ISO)."""
     last: str
+    pool: Pool
+    people: float
+    """People who could be members."""
+
+    def label(self, plan: str) -> str:
+        """What a plan is called."""
+        return self.pool.plan_labels[plan]
+
+    @property
+    def money(self) -> str:
+        """The currency."""
+        return self.pool.rules.currency.name
+
+    @property
+    def unit(self) -> tuple[float, str]:
+        """What people are counted in: a factor, and its name."""
+        return people_unit(self.people)
+
+    def colour(self, plan: str) -> str:
+        """The colour of a plan, or of all together."""
+        return self.ink if plan == "all" else plan_colours(self.pool.plan_names)[plan]
 
     @property
     def ink(self) -> str:
@@ -142,10 +165,10 @@ def _line(name: str, data: list[list[Any]], colour: str, dashed: bool = False) -
     }
 
 
-@cache
-def _record(plan: str, measure: str, colour: str, unit: float) -> list[Option]:
+@lru_cache(maxsize=KEPT)
+def _record(pool: Pool, plan: str, measure: str, colour: str, unit: float) -> list[Option]:
     """Published figures of a plan: a hollow circle each, in its accepted band."""
-    rows = record.published()
+    rows = record.published(pool)
     rows = rows[(rows["measure"] == measure) & (rows["plan"] == plan)]
     if rows.empty:
         return []
@@ -165,10 +188,10 @@ def _hidden(data: list[list[Any]]) -> Option:
     return {"type": "line", "data": data, "showSymbol": False, "silent": True, "tooltip": {"show": False}}
 
 
-@cache
-def _band(plan: str, measure: str, colour: str, unit: float) -> list[Option]:
+@lru_cache(maxsize=KEPT)
+def _band(pool: Pool, plan: str, measure: str, colour: str, unit: float) -> list[Option]:
     """The middle 90 % of the fitted set, as two stacked areas of which only the upper one is filled."""
-    rows = record.fitted()
+    rows = record.fitted(pool)
     rows = rows[(rows["measure"] == measure) & (rows["plan"] == plan)]
     if rows.empty:
         return []
@@ -180,36 +203,44 @@ def _band(plan: str, measure: str, colour: str, unit: float) -> list[Option]:
     return [below, _hidden(_pairs(rows["date"], width, unit)) | stacked | filled]
 
 
-def _behind(plan: str, measure: str, colour: str, unit: float = 1.0) -> list[Option]:
+def _behind(look: Look, plan: str, measure: str, unit: float = 1.0) -> list[Option]:
     """What stands behind the curves of a plan."""
-    return _record(plan, measure, colour, unit) + _band(plan, measure, colour, unit)
+    of = look.pool, plan, measure, look.colour(plan), unit
+    return _record(*of) + _band(*of)
+
+
+def _known(names: Iterable[str], series: list[Option]) -> list[str]:
+    """Those names that a series has."""
+    there = {one.get("name") for one in series}
+    return [name for name in names if name in there]
 
 
 def members(look: Look, histories: list[History]) -> Option:
-    """Members of each plan and of all, in millions, with the record and the fitted band."""
+    """Members of each plan and of all, with the record and the fitted band."""
     plans = histories[0].plans
-    drawn = [*plans, "all"] if len(plans) > 1 else plans
-    colours = plan_colours(drawn)
+    drawn = [*plans, "all"] if len(plans) > 1 else list(plans)
+    unit, people = look.unit
     series: list[Option] = []
     for number, history in enumerate(histories):
         for plan in reversed(drawn):
             values = history.total("members") if plan == "all" else history.of(plan, "members")
-            series.append(_line(plan_label(plan), _pairs(history.days, values, 1e-6), colours[plan], bool(number)))
+            data = _pairs(history.days, values, unit)
+            series.append(_line(look.label(plan), data, look.colour(plan), bool(number)))
     for plan in drawn:
-        series += _behind(plan, "members", colours[plan], 1e-6)
-    legend = [*(plan_label(plan) for plan in drawn), PUBLISHED, FITTED]
-    return _over_time(look, "Members", "million people", series, legend)
+        series += _behind(look, plan, "members", unit)
+    legend = [*(look.label(plan) for plan in drawn), *_known((PUBLISHED, FITTED), series)]
+    return _over_time(look, "Members", people, series, legend)
 
 
 def share(look: Look, histories: list[History], plan: str) -> Option:
     """What each member of a plan pays at a settlement, with the record and the fitted band."""
-    colour = plan_colours([plan])[plan]
     series = []
     for number, history in enumerate(histories):
-        series.append(_line("share", _pairs(history.days, history.of(plan, "share")), colour, bool(number)))
-    series += _behind(plan, "share", colour)
-    legend = ["share", *(name for name in (PUBLISHED, FITTED) if any(name == one.get("name") for one in series))]
-    return _over_time(look, f"Share: {plan_label(plan)}", "yuan per member and settlement", series, legend)
+        data = _pairs(history.days, history.of(plan, "share"))
+        series.append(_line("share", data, look.colour(plan), bool(number)))
+    series += _behind(look, plan, "share")
+    legend = ["share", *_known((PUBLISHED, FITTED), series)]
+    return _over_time(look, f"Share: {look.label(plan)}", f"{look.money} per member and settlement", series, legend)
 
 
 def risks(look: Look, histories: list[History], plan: str) -> Option:
@@ -227,19 +258,20 @@ def risks(look: Look, histories: list[History], plan: str) -> Option:
             data = _pairs(history.days, values, 1e3)
             series.append(_line(names.get(who, who), data, GROUP_COLOURS[who], bool(number)))
     legend = [names.get(who, who) for who in GROUP_COLOURS]
-    return _over_time(look, f"Who stays, comes, goes: {plan_label(plan)}", RISK, series, legend)
+    return _over_time(look, f"Who stays, comes, goes: {look.label(plan)}", RISK, series, legend)
 
 
 def flows(look: Look, histories: list[History]) -> Option:
     """How many join and leave at each settlement, all plans."""
     series = []
+    unit, people = look.unit
     names = {"joined": ("join", "joiners"), "left": ("leave by their own decision", "leavers")}
     for number, history in enumerate(histories):
         for measure, (words, who) in names.items():
-            data = _pairs(history.days, history.total(measure), 1e-6)
+            data = _pairs(history.days, history.total(measure), unit)
             series.append(_line(words, data, GROUP_COLOURS[who], bool(number)))
     legend = [words for words, _ in names.values()]
-    return _over_time(look, "Joining and leaving, all plans", "million people per settlement", series, legend)
+    return _over_time(look, "Joining and leaving, all plans", f"{people} per settlement", series, legend)
 
 
 def trust(look: Look, histories: list[History], events: Sequence[Event]) -> Option:
@@ -297,7 +329,9 @@ def demand(look: Look, curves: list[Curves | None], plan: str) -> Option:
             }
         )
     legend = ["demand", "average cost", "marginal cost", "members and expected price now"]
-    option = _base(look, f"Demand and cost: {plan_label(plan)}", "yuan per member and year (log)", series, legend)
+    option = _base(
+        look, f"Demand and cost: {look.label(plan)}", f"{look.money} per member and year (log)", series, legend
+    )
     option["xAxis"] |= {
         "type": "value",
         "min": 0,

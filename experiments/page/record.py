@@ -1,29 +1,29 @@
 """What stands behind the curves: the published figures with their accepted bands, and the band of the fitted set."""
 
-from functools import cache
-from pathlib import Path
+from functools import lru_cache
 
 import pandas as pd
 
 from experiments import targets
-from experiments.figures import when_published
-from model.pool import default
+from experiments.figures import single
+from experiments.pictures.kept import BANDS
+from model.pool import DEFAULT, Pool
 
-BANDS = Path(__file__).parents[1] / "data" / "fitted_bands.csv"
-"""Quantiles of members and shares over the fitted set: date, plan, measure, q05, q50, q95."""
+COLUMNS = ["plan", "measure", "day", "value", "low", "high", "source"]
 
 
-@cache
-def published() -> pd.DataFrame:
+@lru_cache(maxsize=16)
+def published(pool: Pool) -> pd.DataFrame:
     """Published figures of single settlements and days: plan, measure, day (ISO), value, low, high, source."""
-    rows = pd.DataFrame([vars(target) for target in targets.load()])
-    single = (rows["measure"] == "members") | ((rows["measure"] == "share") & rows["when"].str.contains("-P[12]$"))
-    rows = rows[single].copy()
-    rows["day"] = [when_published(when, default()).isoformat() for when in rows["when"]]
-    return rows[["plan", "measure", "day", "value", "low", "high", "source"]].reset_index(drop=True)
+    if pool.rules.record is None:
+        return pd.DataFrame(columns=COLUMNS)
+    rows = pd.DataFrame([vars(target) for target in targets.load(None, pool)])
+    rows = pd.concat([single(rows, "members", pool), single(rows, "share", pool)], ignore_index=True)
+    return rows.assign(day=[day.isoformat() for day in rows["day"]])[COLUMNS]
 
 
-@cache
-def fitted() -> pd.DataFrame:
-    """The band of the fitted set, as in the file."""
-    return pd.read_csv(BANDS)
+@lru_cache(maxsize=16)
+def fitted(pool: Pool) -> pd.DataFrame:
+    """The band of the fitted set, as in the file: plan, measure, date, q05, q50, q95; empty for other pools."""
+    bands = pd.read_csv(BANDS)
+    return bands if pool.key == DEFAULT else bands.iloc[:0]

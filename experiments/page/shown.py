@@ -12,8 +12,8 @@ from experiments.page.crowd import Life, Seen
 from experiments.page.demand import Curves, demand
 from experiments.page.history import History
 from experiments.page.worlds import PageModel, Watched
-from experiments.style import plan_label
-from model.pool import Event
+from experiments.style import money_unit, people_unit
+from model.pool import Event, Pool
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class Shown:
     headline: str
     population: str
     refused: str
-    plans: list[str]
+    pool: Pool
+    people: float
+    """People who could be members."""
     first: str
     """The launch (ISO)."""
     last: str
@@ -58,12 +60,14 @@ def shown(model: PageModel) -> Shown:
     with model.still:
         scenario, done = model.scenario, model.period
         launch, last = model.days
+        people = scenario.potential_population
+        factor, unit = people_unit(people)
         headline = f"Before the launch on {launch:%-d %B %Y}"
         if done:
             day = f"{model.day(done - 1):%-d %B %Y}"
             headline = f"Settlement {model.settlement}, published {day} ({done} of {scenario.periods})"
         population = (
-            f"{scenario.rows:,} simulated people stand for {scenario.potential_population / 1e6:.0f} million; "
+            f"{scenario.pool.name}: {scenario.rows:,} simulated people stand for {factor * people:,.4g} {unit}; "
             f"scenario {model.choice.first.scenario}, seed {scenario.seed}."
         )
         return Shown(
@@ -71,7 +75,8 @@ def shown(model: PageModel) -> Shown:
             headline,
             population,
             model.refused,
-            list(model.plan_names),
+            scenario.pool,
+            people,
             launch.isoformat(),
             last.isoformat(),
             model.events(),
@@ -86,40 +91,38 @@ def life(model: PageModel, world: int, row: int) -> Life:
 
 
 def _world(world: Watched) -> World:
-    history = History.of_report(world.report, list(world.plan_names))
+    history = History.of_report(world.report)
     return World(history, world.crowd.seen(), demand(world), key_numbers(history), _ledger(world))
 
 
 def _ledger(world: Watched) -> pd.DataFrame:
     last = takewhile(lambda transfer: transfer.period == world.period - 1, reversed(world.ledger.transfers))
-    rows = [
-        {
-            "from": transfer.source,
-            "to": transfer.target,
-            "for": transfer.reason,
-            "yuan": transfer.amount / world.scenario.pool.minor,
-        }
-        for transfer in reversed(list(last))
-    ]
-    return pd.DataFrame(rows, columns=["from", "to", "for", "yuan"]).astype({"yuan": float})
+    pool = world.scenario.pool
+    money = pool.rules.currency.name
+    rows = [(each.source, each.target, each.reason, each.amount / pool.minor) for each in reversed(list(last))]
+    return pd.DataFrame(rows, columns=["from", "to", "for", money]).astype({money: float})
 
 
 def key_numbers(history: History) -> dict[str, float]:
     """What the last settlement has come to, each with its unit in its name; empty before the first."""
     if not history.days:
         return {}
+    labels, money = history.pool.plan_labels, history.pool.rules.currency.name
     year = history.days[-1][:4]
     of_year = [day.startswith(year) for day in history.days]
-    found = {"members of all plans (million)": history.total("members")[-1] / 1e6}
+    members, left, paid = history.total("members"), history.total("left").sum(), history.total("benefits_paid").sum()
+    of_people, people = people_unit(members.max())
+    of_money, large = money_unit(paid, money)
+    found = {f"members of all plans ({people})": members[-1] * of_people}
     for plan in history.plans:
         shares = history.of(plan, "share")
-        found[f"share of this settlement, {plan_label(plan)} (yuan)"] = shares[-1]
-        found[f"bill of {year} so far, {plan_label(plan)} (yuan)"] = shares[of_year].sum()
+        found[f"share of this settlement, {labels[plan]} ({money})"] = shares[-1]
+        found[f"bill of {year} so far, {labels[plan]} ({money})"] = shares[of_year].sum()
     first = history.plans[0]
     for who, words in (("member", "members"), ("nonmember", "people outside")):
         risk = 1e3 * history.of(first, f"{who}_mean_risk")[-1]
-        found[f"mean own risk of {words}, {plan_label(first)} (per 1,000 and year)"] = risk
-    found["left so far by their own decision (million)"] = history.total("left").sum() / 1e6
-    found["aid paid so far (billion yuan)"] = history.total("benefits_paid").sum() / 1e9
+        found[f"mean own risk of {words}, {labels[first]} (per 1,000 and year)"] = risk
+    found[f"left so far by their own decision ({people})"] = left * of_people
+    found[f"aid paid so far ({large})"] = paid * of_money
     found["trust in the platform (%)"] = 100 * history.of(first, "trust")[-1]
     return {name: float(value) for name, value in found.items()}

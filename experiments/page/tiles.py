@@ -87,24 +87,15 @@ def numbers_table(worlds: list[World]) -> pd.DataFrame:
 
 
 @solara.component
-def OneLife(found: Life | None) -> None:  # noqa: N802
+def OneLife(found: Life | None, money: str) -> None:  # noqa: N802
     """The life of the person who was chosen in the crowd."""
     if found is None:
         with solara.Column(classes=["tile"], gap="4px"):
             solara.Text("One life", classes=["tile-title"])
             solara.Text("Choose a person in the crowd: what they heard, believed, decided and met stands here.")
         return
-    rows = [
-        {
-            "day": f"{event.day:%Y-%m-%d}",
-            "what": event.what,
-            "worth to them (yuan/year)": event.worth,
-            "expected price (yuan/year)": event.price,
-            "last bill (yuan)": event.bill,
-        }
-        for event in found.events
-    ]
-    names = ["day", "what", "worth to them (yuan/year)", "expected price (yuan/year)", "last bill (yuan)"]
+    names = ["day", "what", f"worth to them ({money}/year)", f"expected price ({money}/year)", f"last bill ({money})"]
+    rows = [(f"{event.day:%Y-%m-%d}", event.what, event.worth, event.price, event.bill) for event in found.events]
     frame = pd.DataFrame(rows, columns=names).astype(dict.fromkeys(names[2:], float))
     Table(f"One life. {found.who}", frame, ["life"])
 
@@ -129,19 +120,20 @@ def Crowd(model: PageModel, now: Shown, look: Look) -> None:  # noqa: N802
                 WORLDS[number], list(WORLDS), on_value=lambda name: set_which(WORLDS.index(name)), dense=True
             )
         Plot(plots.people(look, seen, row), height=460, on_click=choose)
-        OneLife(found)
+        OneLife(found, look.money)
 
 
 @solara.component
 def Dashboard(model: PageModel, now: Shown, dark: bool) -> None:  # noqa: N802
     """All tiles."""
-    look = Look(dark, now.first, now.last)
-    main = now.plans[0]
+    look = Look(dark, now.first, now.last, now.pool, now.people)
+    plans = now.pool.plan_names
+    main = plans[0]
     Numbers(now)
     with solara.Div(classes=["tiles"]):
         Crowd(model, now, look)
         Plot(plots.members(look, now.histories))
-        for plan in now.plans:
+        for plan in plans:
             Plot(plots.share(look, now.histories, plan)).key(f"share {plan}")
         Plot(plots.risks(look, now.histories, main))
         Plot(plots.flows(look, now.histories))

@@ -155,8 +155,8 @@ def results(
         found.export_differences(differences, reference)
         screen.print(f"the paired differences are in {differences}", highlight=False, markup=False)
     if picture is not None and found.finished:
-        from experiments.figures import quiet_fonts
         from experiments.output import writing
+        from experiments.style import quiet_fonts
         from experiments.sweeps.figures import study_figure
 
         kind = picture.suffix.removeprefix(".").lower()

@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.figures import plain
+from experiments.style import BLUE, LIGHT_BLUE, plain
 from experiments.sweeps.design import SAMPLES
 from experiments.sweeps.results import Results
 from experiments.sweeps.summaries import SUMMARIES
@@ -155,7 +155,7 @@ def _bars(axis: Axes, table: pd.DataFrame, summary: str, columns: dict[str, str]
             those[column] * unit,
             height,
             xerr=those[half_width] * unit,
-            color=("#9ec5e8", "#1f5fa8")[number] if len(columns) > 1 else "#1f5fa8",
+            color=(LIGHT_BLUE, BLUE)[number] if len(columns) > 1 else BLUE,
             error_kw={"lw": 0.8},
         )
     axis.set_yticks(places, those["parameter"])

@@ -22,7 +22,7 @@ def test_worlds_are_built_with_one_seed_and_the_pages_scale():
     assert (first.fee_rate, first.information) == (0.12, scenario.load("no_gate").information)
     assert (second.fee_rate, second.information) == (0.08, 0.9)
     assert first.seed == second.seed == 7
-    assert first.scale == second.scale == choice.PAGE_SCALE
+    assert first.scale == second.scale == 1000
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_the_file_makes_the_same_scenario(tmp_path):
 def test_the_scenarios_own_value_is_no_change():
     rules = Rules("no_gate").changed("fee_rate", "0.12")
     assert rules.changes == {"fee_rate": "0.12"}
-    assert rules.changed("fee_rate", choice.own_text("no_gate", "fee_rate")) == Rules("no_gate")
+    assert rules.changed("fee_rate", rules.own_text("fee_rate")) == Rules("no_gate")
 
 
 def test_a_refused_value_is_said_of_its_parameter_alone():
@@ -68,5 +68,6 @@ def test_a_refused_value_is_said_of_its_parameter_alone():
 
 
 def test_every_parameter_is_in_a_group():
-    assert list(groups()) == [*GROUPS, OF_THE_POOL]
-    assert [name for names in groups().values() for name in names] == list(PARAMETERS)
+    found = groups(Rules().declared)
+    assert list(found) == [*GROUPS, OF_THE_POOL]
+    assert [name for names in found.values() for name in names] == list(PARAMETERS)

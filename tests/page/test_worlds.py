@@ -14,6 +14,7 @@ from experiments.page.choice import Choice, Rules
 from experiments.page.demand import demand
 from experiments.page.shown import key_numbers, life, shown
 from experiments.page.worlds import PageModel, Visit
+from model import pool as pools
 from model.model import MutualAidModel
 from model.scenario import Scenario
 
@@ -124,7 +125,7 @@ def test_demand_falls_and_cost_adds_up(played):
 def test_key_numbers_are_those_of_the_history(played):
     last = played.history[played.history["date"] == played.history["date"].max()].set_index("plan")
     numbers = key_numbers(shown(played).worlds[0].history)
-    assert numbers["members of all plans (million)"] == pytest.approx(last["members"].sum() / 1e6)
+    assert numbers["members of all plans (million people)"] == pytest.approx(last["members"].sum() / 1e6)
     assert numbers["share of this settlement, seniors' plan (yuan)"] == pytest.approx(last.loc["seniors", "share"])
 
 
@@ -132,11 +133,11 @@ def test_every_plot_draws_before_the_first_settlement_and_after():
     model = visited({})
     for _ in range(2):
         now = shown(model)
-        look = plots.Look(True, now.first, now.last)
+        look = plots.Look(True, now.first, now.last, now.pool, now.people)
         drawn = [
             plots.people(look, now.worlds[0].seen, None),
             plots.members(look, now.histories),
-            *(plots.share(look, now.histories, plan) for plan in now.plans),
+            *(plots.share(look, now.histories, plan) for plan in now.pool.plan_names),
             plots.risks(look, now.histories, "general"),
             plots.flows(look, now.histories),
             plots.trust(look, now.histories, now.events),
@@ -162,3 +163,21 @@ def test_a_model_that_is_reset_is_freed():
     del model
     gc.collect()
     assert [each() for each in gone] == [None, None]
+
+
+@pytest.mark.parametrize("pool", pools.named())
+def test_every_pool_has_a_page_in_its_own_words(pool):
+    model = PageModel(visit=Visit(Choice(Rules(pool=pool, changes=COARSE if pool == pools.DEFAULT else {}))))
+    for _ in range(12):
+        model.step()
+    now = shown(model)
+    look = plots.Look(False, now.first, now.last, now.pool, now.people)
+    drawn = [plots.members(look, now.histories), *(plots.share(look, now.histories, p) for p in now.pool.plan_names)]
+    money = now.pool.rules.currency.name
+    assert all(option["yAxis"]["name"].startswith(money) for option in drawn[1:])
+    words = " ".join(now.worlds[0].numbers) + "".join(now.worlds[0].ledger.columns) + now.population
+    assert money in words
+    assert ("yuan" in words) == (money == "yuan")
+    published = any(one.get("name") == plots.PUBLISHED for one in drawn[0]["series"])
+    assert published == (now.pool.rules.record is not None)
+    assert life(model, 0, int(now.worlds[0].seen.row[0])).who
