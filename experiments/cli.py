@@ -65,6 +65,7 @@ EXAMPLES = {
         "figures out/teaching --pool teaching --scale 10",
         "figures out/gate --scenario no_gate",
     ),
+    "report": ("report out/run", "report out/sweep/collapse"),
     "sweep": ("sweep collapse", "sweep fee.toml --out out/fee --workers 2", "sweep fee.toml --shard 1/3"),
     "results": (
         "results out/fee --export fee.csv --picture fee.png",
@@ -72,7 +73,7 @@ EXAMPLES = {
     ),
     "sensitivity": ("sensitivity sensitivity --workers 2",),
     "scenarios": ("scenarios", "scenarios guancha"),
-    "page": ("app --port 9000",),
+    "page": ("app --port 9000", "app --pool teaching", "app --scenario no_gate --policy age_bands"),
 }
 """Function of a command -> what its `--help` shows, without the name of the program."""
 
@@ -221,6 +222,7 @@ for command in (
     of_calibration.contested,
     of_explaining.explain,
     of_pictures.figures,
+    of_pictures.report,
     of_sweeps.sweep,
     of_sweeps.results,
     of_sweeps.sensitivity,
@@ -340,6 +342,11 @@ def describe(pool: PoolOption = None) -> None:
 
 @_command
 def page(
+    pool: PoolOption = None,
+    scenario: ScenarioOption = "default",
+    policy: Annotated[
+        str | None, typer.Option("--policy", metavar="NAME|FILE", help="A policy that ships, or a TOML file.")
+    ] = None,
     port: Annotated[
         int, typer.Option("--port", parser=whole(1, 65535), metavar="PORT", help="Port of the page on this machine.")
     ] = 8765,
@@ -348,9 +355,11 @@ def page(
         typer.Option("--host", metavar="NAME", help="A name under which a proxy publishes the page; may be repeated."),
     ] = None,
 ) -> None:
-    """Open the interactive page: sliders, play, step and reset."""
+    """Open the interactive page: the crowd, single lives, two worlds; play, step and reset."""
+    from experiments.page.choice import offer
     from experiments.page.server import serve
 
+    offer(pool, scenario, policy)
     serve(port, host or ())
 
 

@@ -66,6 +66,7 @@ COMMANDS = {
     f"{MUTUALAID} explain": Command(less="--mechanism price --mechanism news --replicates 2 --scale 20000"),
     f"{MUTUALAID} run --scenario no_gate --scale 1000 --out out/gate": SLOW,
     f"{MUTUALAID} figures out/gate": SLOW,
+    f"{MUTUALAID} report out/gate": SLOW,
     f"{MUTUALAID} figures out/small --pool teaching --scale 1": SLOW,
     f"{MUTUALAID} sweep fee.toml --out out/fee": SLOW,
     f"{MUTUALAID} results out/fee --export fee.csv": SLOW,

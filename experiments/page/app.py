@@ -78,6 +78,11 @@ def Theme(event_seen: Callable[[bool], None]) -> None:  # noqa: N802
     """Tells whether the browser shows the dark theme: until somebody switches, only the browser knows."""
 
 
+@solara.component_vue("pace.vue")
+def Drawn(moment: str, event_drawn: Callable[[str], None]) -> None:  # noqa: N802
+    """Tells when the browser has drawn a moment."""
+
+
 @solara.component
 def View(model: solara.Reactive[PageModel]) -> None:  # noqa: N802
     """The tiles, drawn anew after every step and Reset."""
@@ -87,6 +92,8 @@ def View(model: solara.Reactive[PageModel]) -> None:  # noqa: N802
     dark, set_dark = solara.use_state(False)
     Theme(event_seen=set_dark)
     Dashboard(model.value, now, dark)
+    # The last of all: by then the browser has been told of every plot.
+    Drawn(moment=now.moment, event_drawn=model.value.pace.drawn)
 
 
 @solara.component

@@ -1,4 +1,4 @@
-"""What a visitor has chosen: a pool, a seed, and for one world or two a scenario and changes; as a link, as a file."""
+"""What a visitor has chosen: pool, seed, and for each world a scenario, a policy and changes; as a link, as a file."""
 
 import math
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from model import policy as policies
 from model import pool as pools
 from model import scenario as scenarios
 from model.errors import UserError
@@ -40,14 +41,17 @@ def pool_names() -> list[str]:
 
 
 class Offered:
-    """What the command offers beside what ships: a folder of a pool, a scenario file."""
+    """What the command offers beside what ships: a folder of a pool, files of a scenario and of a policy."""
 
     def __init__(self) -> None:
         self.pools: list[str] = []
         self.scenarios: list[str] = []
+        self.policies: list[str] = []
 
 
 OFFERED = Offered()
+START: list["Choice"] = []
+"""What is chosen where a link says nothing, if the command named it."""
 
 
 @cache
@@ -63,14 +67,28 @@ def scenario_names(pool: Pool) -> tuple[str, ...]:
     return tuple(fitting)
 
 
-def why(scenario: str) -> str:
-    """The sentence that says why a scenario exists; none of a file."""
-    return scenarios.why(scenario) if scenario in scenarios.named() else ""
+@cache
+def policy_names(pool: Pool) -> tuple[str, ...]:
+    """The policies that can be chosen with a pool: those that fit its plans and parameters."""
+    fitting = []
+    for name in dict.fromkeys([*policies.named(), *OFFERED.policies]):
+        try:
+            Scenario(pool=pool).with_policies([name])
+        except UserError:
+            continue
+        fitting.append(name)
+    return tuple(fitting)
+
+
+def why(scenario: str, policy: str = "") -> str:
+    """The sentences that say why a scenario and a policy exist; none of a scenario in a file."""
+    sentences = [scenarios.why(scenario)] if scenario in scenarios.named() else []
+    return " ".join([*sentences, *([policies.load(policy).why] if policy else [])])
 
 
 @cache
-def _named(name: str, pool: Pool) -> Scenario:
-    """A scenario that can be chosen: a link must not make the server read a file.
+def _named(name: str, pool: Pool, policy: str) -> Scenario:
+    """A scenario that can be chosen, under a policy: a link must not make the server read a file.
 
     Raises:
         ScenarioError: for any other.
@@ -80,7 +98,12 @@ def _named(name: str, pool: Pool) -> Scenario:
         raise scenarios.ScenarioError(
             f"scenario = {shown(name)} is unknown for the pool {plain(pool.key)}; allowed: {', '.join(known)}"
         )
-    return scenarios.load(name, pool)
+    if policy and policy not in policy_names(pool):
+        fitting = ", ".join(policy_names(pool)) or "none"
+        raise scenarios.ScenarioError(
+            f"policy = {shown(policy)} is unknown for the pool {plain(pool.key)}; allowed: {fitting}"
+        )
+    return scenarios.load(name, pool).with_policies([policy] if policy else ())
 
 
 def page_scale(scenario: Scenario) -> float:
@@ -104,6 +127,8 @@ class Rules:
     scenario: str = "default"
     changes: Mapping[str, str] = field(default_factory=dict)
     pool: str = DEFAULT
+    policy: str = ""
+    """Name of the policy; nothing for none."""
 
     @property
     def declared(self) -> Declared:
@@ -111,12 +136,12 @@ class Rules:
         return declared_in(pool_of(self.pool))
 
     def base(self) -> Scenario:
-        """The named scenario, without changes.
+        """The named scenario under the policy, without changes.
 
         Raises:
             ScenarioError: if there is none of that name.
         """
-        return _named(self.scenario, pool_of(self.pool))
+        return _named(self.scenario, pool_of(self.pool), self.policy)
 
     def own_text(self, name: str) -> str:
         """The value that the named scenario gives to a parameter; on the page, the scale is the page's."""
@@ -196,16 +221,20 @@ class Choice:
     def query(self) -> str:
         """The link to it, without the address: `scenario=no_gate&seed=7&fee_rate=0.12&second.scenario=default`."""
         pairs = [("pool", self.pool)] * (self.pool != DEFAULT)
-        pairs += [("scenario", self.first.scenario), ("seed", self.seed), *self.first.changes.items()]
+        pairs += [("scenario", self.first.scenario), ("seed", self.seed)]
+        pairs += [("policy", self.first.policy)] * bool(self.first.policy)
+        pairs += self.first.changes.items()
         if self.second is not None:
             pairs.append((f"{SECOND}scenario", self.second.scenario))
+            pairs += [(f"{SECOND}policy", self.second.policy)] * bool(self.second.policy)
             pairs += [(SECOND + name, text) for name, text in self.second.changes.items()]
         return urlencode(pairs)
 
     def file(self) -> str:
         """The first world as a scenario file."""
         first = self.first.build(self.seed)
-        lines = ['why = "Chosen on the page."', f'base = "{self.first.scenario}"', f"seed = {first.seed}"]
+        under = f" Run it with --policy {self.first.policy}." * bool(self.first.policy)
+        lines = [f'why = "Chosen on the page.{under}"', f'base = "{self.first.scenario}"', f"seed = {first.seed}"]
         lines += [f'pool = "{self.pool}"'] * (self.pool != DEFAULT)
         lines += ["", "[parameters]"]
         changed = self.first.changes.keys() | {"scale"}
@@ -217,18 +246,17 @@ LONGEST_LINK = 8_000
 """Characters."""
 
 
-def from_query(query: str, otherwise: Choice | None = None) -> Choice:
+def from_query(query: str) -> Choice:
     """The choice that a link makes.
 
     Args:
-        query: the part of the address after the question mark.
-        otherwise: what is chosen where the link is empty.
+        query: the part of the address after the question mark; nothing for what the command began with.
 
     Raises:
         UserError: for a key that does not exist or is there twice, and for a choice that cannot be built.
     """
-    if not query and otherwise is not None:
-        return otherwise
+    if not query and START:
+        return START[0]
     if len(query) > LONGEST_LINK:
         raise UserError(f"the link has {len(query):,} characters; allowed: {LONGEST_LINK:,}")
     worlds: dict[str, dict[str, str]] = {"": {}, SECOND: {}}
@@ -240,15 +268,32 @@ def from_query(query: str, otherwise: Choice | None = None) -> Choice:
         world = SECOND if key.startswith(SECOND) else ""
         name = key.removeprefix(SECOND)
         there = whole if key in {"pool", "seed"} else worlds[world]
-        if key not in {"pool", "seed"} and name != "scenario" and name not in known:
+        if key not in {"pool", "seed"} and name not in {"scenario", "policy"} and name not in known:
             raise scenarios.unknown(name, known)
         if name in there:
             raise UserError(f"{plain(key)} is in the link twice: {plain(there[name])} and {plain(text)}")
         there[name] = text
-    first, second = (
-        Rules(values.pop("scenario", "default"), values, pool) if values or not world else None
-        for world, values in worlds.items()
-    )
-    choice = Choice(first or Rules(pool=pool), second, whole.get("seed", str(DEFAULT_SEED)))
+
+    def rules(values: dict[str, str]) -> Rules:
+        return Rules(values.pop("scenario", "default"), values, pool, values.pop("policy", ""))
+
+    second = rules(worlds[SECOND]) if worlds[SECOND] else None
+    choice = Choice(rules(worlds[""]), second, whole.get("seed", str(DEFAULT_SEED)))
     choice.build()
     return choice
+
+
+def offer(pool: str | None, scenario: str | None, policy: str | None) -> None:
+    """Begin with this choice, and offer it to every visitor: the words of a command, which may name files.
+
+    Raises:
+        UserError: for what does not exist or does not fit.
+    """
+    name = scenario or "default"
+    chosen = scenarios.load(name, pool).with_policies([policy] if policy else ()).pool.without_policies
+    OFFERED.pools.append(chosen.key)
+    OFFERED.scenarios.append(name)
+    OFFERED.policies += [policy] if policy else []
+    choice = Choice(Rules(name, {}, chosen.key, policy or ""))
+    choice.build()
+    START[:] = [choice]

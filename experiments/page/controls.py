@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import solara
 
-from experiments.page.choice import Choice, Rules, pool_names, pool_of, scenario_names, why
+from experiments.page.choice import Choice, Rules, policy_names, pool_names, pool_of, scenario_names, why
 from model.scenario import OF_EVERY_POOL, Declared
 
 GROUPS = {
@@ -22,6 +22,7 @@ GROUPS = {
 """Title of a group -> its first parameter, in the order of their declaration."""
 OF_THE_POOL = "Rules of the pool"
 """Title of the parameters that only this pool declares."""
+NO_POLICY = "none"
 STEPS = 200
 """Steps of a slider from one end to the other."""
 
@@ -79,15 +80,21 @@ def Parameter(name: str, rules: Rules, change: Callable[[str], None]) -> None:  
 
 @solara.component
 def RulesOf(title: str, rules: Rules, change: Callable[[Rules], None]) -> None:  # noqa: N802
-    """The rules of one world: its scenario, and its parameters in groups that open."""
+    """The rules of one world: its scenario, its policy, and its parameters in groups that open."""
     opened, set_opened = solara.use_state("")
     solara.Select(
         f"Scenario of the {title}",
         value=rules.scenario,
         values=list(scenario_names(pool_of(rules.pool))),
-        on_value=lambda name: change(Rules(name, pool=rules.pool)),
+        on_value=lambda name: change(Rules(name, pool=rules.pool, policy=rules.policy)),
     )
-    solara.Text(why(rules.scenario), classes=["parameter-label"])
+    solara.Select(
+        f"Policy of the {title}",
+        value=rules.policy or NO_POLICY,
+        values=[NO_POLICY, *policy_names(pool_of(rules.pool))],
+        on_value=lambda name: change(replace(rules, policy="" if name == NO_POLICY else name)),
+    )
+    solara.Text(why(rules.scenario, rules.policy), classes=["parameter-label"])
     declared = rules.declared
     of_group = groups(declared)
     for group, names in of_group.items():

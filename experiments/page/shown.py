@@ -34,6 +34,8 @@ class World:
 class Shown:
     """All worlds of a visitor after a settlement."""
 
+    moment: str
+    """What tells this state from all others of the visitor."""
     done: int
     """Settlements so far."""
     headline: str
@@ -60,6 +62,8 @@ def shown(model: PageModel) -> Shown:
     with model.still:
         scenario, done = model.scenario, model.period
         launch, last = model.days
+        policy = model.choice.first.policy
+        under = f" under {policy}" if policy else ""
         people = scenario.potential_population
         factor, unit = people_unit(people)
         headline = f"Before the launch on {launch:%-d %B %Y}"
@@ -68,9 +72,10 @@ def shown(model: PageModel) -> Shown:
             headline = f"Settlement {model.settlement}, published {day} ({done} of {scenario.periods})"
         population = (
             f"{scenario.pool.name}: {scenario.rows:,} simulated people stand for {factor * people:,.4g} {unit}; "
-            f"scenario {model.choice.first.scenario}, seed {scenario.seed}."
+            f"scenario {model.choice.first.scenario}{under}, seed {scenario.seed}."
         )
         return Shown(
+            model.moment,
             done,
             headline,
             population,

@@ -59,12 +59,42 @@ class Watched(MutualAidModel):
         return [event for event in events_of(self.scenario) if event.day <= self.day(max(0, self.period - 1))]
 
 
+class Pace:
+    """Keeps a model that plays from running ahead of the browser that shows it."""
+
+    PATIENCE = 1.0
+    """Seconds: a browser that does not answer, such as one out of sight, slows a model down and never stops it."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._drawn = ""
+        """The last moment that the browser has drawn; nothing as long as no browser looks on."""
+        self._listener = 0
+        """The thread in which the browser's events arrive: if it waited for one, none would come."""
+
+    def drawn(self, moment: str) -> None:
+        """Note that the browser has drawn everything up to a moment."""
+        with self._changed:
+            self._drawn, self._listener = moment, threading.get_ident()
+            self._changed.notify_all()
+
+    def wait_for(self, moment: str) -> None:
+        """Wait until the browser has drawn a moment, if one looks on."""
+        with self._changed:
+            if self._listener == threading.get_ident():
+                return
+            self._changed.wait_for(lambda: self._drawn in {"", moment}, self.PATIENCE)
+
+
 class Visit:
     """What one visitor has chosen, and the last choice that could be built. Reset makes worlds of it."""
 
     def __init__(self, choice: Choice) -> None:
         self.choice = choice
         self.built = Choice()
+        self.pace = Pace()
+        self.models = 0
+        """Models that were made for the visitor."""
 
 
 class PageModel(Watched):
@@ -79,6 +109,8 @@ class PageModel(Watched):
         # Models refer to themselves, and the collector counts objects, not bytes: a few Resets would fill the memory.
         gc.collect()
         visit = visit or Visit(Choice())
+        visit.models += 1
+        self._number, self.pace = visit.models, visit.pace
         self.still = threading.RLock()
         """Held while a world steps, and while what it shows is read off."""
         self.refused = ""
@@ -98,8 +130,14 @@ class PageModel(Watched):
         """The first world, and the second if there is one."""
         return [self] if self.second is None else [self, self.second]
 
+    @property
+    def moment(self) -> str:
+        """What tells one state of one model of a visitor from all others."""
+        return f"{self._number}:{self.period}"
+
     def step(self) -> None:
-        """One period of every world."""
+        """One period of every world, once the browser has drawn the one before."""
+        self.pace.wait_for(self.moment)
         with self.still:
             super().step()
             if self.second is not None:

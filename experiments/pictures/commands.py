@@ -24,6 +24,7 @@ NAMES = ("history", "cost", "risk", "pyramid", "survival", "runoff")
 TABLES = ("history", "targets", "settlements", "pyramid", "survival", "runoff")
 FILES = (
     "run.json",
+    "report.html",
     *(f"{name}.csv" for name in TABLES),
     *(f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")),
 )
@@ -88,3 +89,18 @@ def figures(
     for picture in NAMES:
         if picture not in drawn:
             screen.print(f"{picture}: not drawn, the run holds too little for it", soft_wrap=True)
+
+
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder that run, reproduce, figures or sweep has written.")
+    ],
+) -> None:
+    """Write the report of a result folder: one HTML file, report.html in it."""
+    from experiments.output import OutputFolder
+    from experiments.pictures import report as of_results
+
+    content = of_results.of_folder(folder)
+    with OutputFolder(folder) as results:
+        results.text("report.html", content)
+    console().print(f"the report is {folder / 'report.html'}", soft_wrap=True)

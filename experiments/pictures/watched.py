@@ -86,7 +86,7 @@ class WatchedModel(MutualAidModel):
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
         terms = terms_of(scenario, self.plans)
-        self.claims = RunOff(
+        self.claims: RunOff = RunOff(
             self.benefits.amounts, len(self.plans), scenario.periods, terms, expected=scenario.expected_claims
         )
         people = len(self.population)
@@ -212,7 +212,6 @@ def survival(
 
 def run_off_of(model: WatchedModel) -> pd.DataFrame:
     """The run-off triangle of a model that has run."""
-    assert isinstance(model.claims, RunOff)
     periods = model.period
     days = [model.calendar.published(period) for period in range(periods)]
     claims = model.claims

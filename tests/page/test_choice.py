@@ -1,20 +1,29 @@
 """What a visitor chooses: as a link, as a file, and refused in a sentence."""
 
+import shutil
+
 import pytest
 
 from experiments.page import choice
 from experiments.page.choice import Choice, Rules
 from experiments.page.controls import GROUPS, OF_THE_POOL, groups
+from model import pool as pools
 from model import scenario
 from model.errors import UserError
 from model.scenario import PARAMETERS
 
-CHANGED = Choice(Rules("no_gate", {"fee_rate": "0.12"}), Rules("default", {"information": "0.9"}), "7")
+CHANGED = Choice(
+    Rules("no_gate", {"fee_rate": "0.12"}),
+    Rules("default", {"information": "0.9"}, policy="age_bands"),
+    "7",
+)
+TEACHING = Choice(Rules(pool="teaching", changes={"habit": "0.5"}), Rules(pool="teaching"), "3")
 
 
 def test_a_link_leads_back_to_the_choice():
     assert choice.from_query(CHANGED.query()) == CHANGED
     assert choice.from_query("") == Choice()
+    assert choice.from_query(TEACHING.query()) == TEACHING
 
 
 def test_worlds_are_built_with_one_seed_and_the_pages_scale():
@@ -32,6 +41,12 @@ def test_worlds_are_built_with_one_seed_and_the_pages_scale():
         ("second.fee_rate=2", "fee_rate = 2"),
         ("fee_rate=x", "fee_rate"),
         ("scenario=nowhere", "nowhere"),
+        ("pool=nowhere", "nowhere"),
+        ("pool=/etc", "/etc"),
+        ("pool=teaching&fee_rate=0.1", "fee_rate"),
+        ("pool=teaching&pool=textbook", "twice"),
+        ("policy=nowhere", "policy = 'nowhere'"),
+        ("second.policy=/etc/passwd", "/etc/passwd"),
         ("scenario=/etc/passwd", "/etc/passwd"),
         ("seed=-1", "seed"),
         ("seed=x", "seed"),
@@ -53,6 +68,39 @@ def test_the_file_makes_the_same_scenario(tmp_path):
     file.write_text(CHANGED.file(), encoding="utf-8")
     assert scenario.load(str(file)).values() == CHANGED.build()[0].values()
     assert scenario.load(str(file)).seed == 7
+
+
+def test_a_pool_has_its_own_scenarios_policies_and_scale(tmp_path):
+    first, second = TEACHING.build()
+    assert first.pool.key == second.pool.key == "teaching"
+    assert first.scale == 1
+    assert first.rows == 100_000
+    pool = choice.pool_of("teaching")
+    assert "no_gate" not in choice.scenario_names(pool)
+    assert "age_bands" in choice.policy_names(choice.pool_of("xiang_hu_bao"))
+    file = tmp_path / "chosen.toml"
+    file.write_text(TEACHING.file(), encoding="utf-8")
+    assert scenario.load(str(file)).values() == first.values()
+    assert scenario.load(str(file)).pool.key == "teaching"
+
+
+def test_a_policy_is_built_and_its_values_are_its_own():
+    (built, _) = Choice(Rules(policy="age_bands")).build()
+    assert [each.name for each in built.pool.policies] == ["age_bands"]
+    assert Choice(Rules(policy="age_bands")).of_pool("teaching").first.policy == ""
+
+
+def test_the_command_offers_a_folder_and_begins_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(choice, "START", [])
+    monkeypatch.setattr(choice, "OFFERED", choice.Offered())
+    mine = tmp_path / "mine"
+    shutil.copytree(pools.POOLS / "teaching", mine)
+    choice.offer(str(mine), None, None)
+    assert choice.from_query("").pool == str(mine)
+    assert choice.from_query(choice.from_query("").query()).pool == str(mine)
+    assert str(mine) in choice.pool_names()
+    with pytest.raises(UserError, match="nowhere"):
+        choice.offer("nowhere", None, None)
 
 
 def test_the_scenarios_own_value_is_no_change():

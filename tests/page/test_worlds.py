@@ -1,6 +1,8 @@
 """The worlds of the page: watching changes nothing, lives agree with the model, Reset keeps the choice."""
 
 import gc
+import threading
+import time
 import weakref
 
 import numpy as np
@@ -13,7 +15,7 @@ from experiments.page import crowd, plots
 from experiments.page.choice import Choice, Rules
 from experiments.page.demand import demand
 from experiments.page.shown import key_numbers, life, shown
-from experiments.page.worlds import PageModel, Visit
+from experiments.page.worlds import Pace, PageModel, Visit
 from model import pool as pools
 from model.model import MutualAidModel
 from model.scenario import Scenario
@@ -181,3 +183,22 @@ def test_every_pool_has_a_page_in_its_own_words(pool):
     published = any(one.get("name") == plots.PUBLISHED for one in drawn[0]["series"])
     assert published == (now.pool.rules.record is not None)
     assert life(model, 0, int(now.worlds[0].seen.row[0])).who
+
+
+def test_a_model_waits_until_its_browser_has_drawn_and_not_for_ever(monkeypatch):
+    monkeypatch.setattr(Pace, "PATIENCE", 0.3)
+    model = visited()
+    assert timed(model.step) < 0.3  # nobody looks on
+    listener = threading.Thread(target=model.pace.drawn, args=(model.moment,))
+    listener.start()
+    listener.join()
+    assert timed(model.step) < 0.3
+    assert timed(model.step) >= 0.3  # what came after it was never drawn
+    model.pace.drawn("another moment")
+    assert timed(model.step) < 0.3  # the thread that would hear of it does not wait
+
+
+def timed(work):
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
