@@ -19,3 +19,15 @@ autoclass_content = "class"
 html_theme = "furo"
 html_title = "Mutual aid: who stays?"
 html_show_copyright = False
+
+
+def _examples_as_code(_app, _what, _name, _object, _options, lines: list[str]) -> None:
+    """Show what stands under `Example:` in a docstring as Python."""
+    if "Example:" in lines:
+        at = lines.index("Example:")
+        lines[at : at + 1] = ["**Example**", "", ".. code-block:: python", ""]
+
+
+def setup(app) -> None:
+    """Called by Sphinx: before napoleon, which would set examples as text."""
+    app.connect("autodoc-process-docstring", _examples_as_code, priority=400)

@@ -72,6 +72,12 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         ValueError: for a driver, a class of members or a plan that does not exist or cannot take part.
         ScenarioError: for parameters that are not allowed, a population that does not fit into memory, or one whose
             scale or health events are not those of the scenario.
+
+    Example:
+        from model import MutualAidModel, Scenario
+
+        model = MutualAidModel(Scenario(pool="teaching", scale=100), rng=7)
+        history = model.run()
     """
 
     def __init__(
@@ -170,7 +176,11 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         return self.mood.trust
 
     def describe(self) -> str:
-        """The phases of a period in order and, after a run, the milliseconds that each took in all."""
+        """The phases of a period in order and, after a run, the milliseconds that each took in all.
+
+        Returns:
+            A line for each phase.
+        """
         return listed(type(self), self.stopwatch)
 
     def step(self) -> None:
@@ -188,11 +198,25 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             self.running = False
 
     def run(self, progress: Callable[[int], None] | None = None) -> pd.DataFrame:
-        """Step until the end; `progress` is told the number of periods done. Returns the history."""
+        """Step until the end.
+
+        Args:
+            progress: called after each period with the number of periods done.
+
+        Returns:
+            The history: one row per period and plan, with every measure (`docs/measures.md`).
+        """
         return self.simulate(progress).history()
 
     def simulate(self, progress: Callable[[int], None] | None = None) -> Report:
-        """The same, without making a data frame of what was measured."""
+        """Step until the end, without making a data frame of what was measured.
+
+        Args:
+            progress: called after each period with the number of periods done.
+
+        Returns:
+            What was measured, from which single measures, totals and the history can be asked.
+        """
         while self.running:
             self.step()
             if progress is not None:
@@ -203,7 +227,11 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     @phase("rules change; waiting periods end; what calls for attention")
     def attend(self) -> Context:
-        """Waiting periods end, the public clocks move on; returns what people see when they decide."""
+        """Waiting periods end, the public clocks move on; returns what people see when they decide.
+
+        Returns:
+            What people see when they decide in this period.
+        """
         while self._changes and self._changes[0][0] <= self.period:
             self._change_rules(*self._changes.pop(0)[1:])
         half_month = self.calendar.half_month(self.period)
@@ -226,7 +254,14 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     @phase("hear and join, notice and leave")
     def decide(self, context: Context) -> NDArray[np.int64]:
-        """People hear of the pool and join, notice their bill and leave; returns what is counted."""
+        """People hear of the pool and join, notice their bill and leave; returns what is counted.
+
+        Args:
+            context: what people see.
+
+        Returns:
+            What is counted of them (`agents.counts`), rows, shape (plans, 11).
+        """
         if self.driver == "crowd":
             self.counts = self._crowd.decide(context, self.behaviour, self.influence)
         else:
@@ -239,6 +274,13 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         """The health events of this period come; adds to `counts`. Returns the members who fell ill.
 
         Expected claims are those of the members who have decided and not yet met their fate.
+
+        Args:
+            context: what people see.
+            counts: event counts of the period; added to.
+
+        Returns:
+            The members who fell ill.
         """
         if self.scenario.expected_claims:
             self.claims.expect(
@@ -252,7 +294,14 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     @phase("file and review claims")
     def review_claims(self, ill: Illness) -> Reviewed:
-        """Claims are filed and reviewed; both slow down in some months of the pool."""
+        """Claims are filed and reviewed; both slow down in some months of the pool.
+
+        Args:
+            ill: the members who fell ill in this period.
+
+        Returns:
+            Claims filed and decided, and those outstanding.
+        """
         scenario, period = self.in_effect, self.period
         half_month = self.calendar.half_month(period)
         if not scenario.expected_claims:
@@ -271,7 +320,14 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     @phase("settle and publish")
     def settle(self, reviewed: Reviewed) -> list[PlanSettlement]:
-        """Each plan's approved claims are shared, paid and published."""
+        """Each plan's approved claims are shared, paid and published.
+
+        Args:
+            reviewed: claims of the period.
+
+        Returns:
+            What each plan collects and pays, in minor units of the currency.
+        """
         platform, period, day = self.platform, self.period, self.calendar.published(self.period)
         closing = self.in_effect.pool.closing_day
         pays_all = self.in_effect.closing and closing is not None and self.calendar.debited(period) >= closing
@@ -303,7 +359,15 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     @phase("news and trust")
     def hear_news(self, counts: NDArray[np.int64], reviewed: Reviewed) -> Mood:
-        """Events and refusals move trust; bad news, and others who left, make members look."""
+        """Events and refusals move trust; bad news, and others who left, make members look.
+
+        Args:
+            counts: event counts of the period.
+            reviewed: claims of the period.
+
+        Returns:
+            Trust and what people talk about, as of the end of the period.
+        """
         events = events_in(self.in_effect.pool, self.period)
         criticism = self.regulator.speak([event.what for event in events if event.kind == "regulator"])
         self.closing |= self.regulator.orders_closing(event.kind for event in events)
@@ -318,6 +382,12 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         """In the last period of a pool that closes, the platform pays what is owed, and the insurer takes members over.
 
         Returns those rows by plan, shape (plans,).
+
+        Args:
+            context: what people see.
+
+        Returns:
+            Rows that the insurer takes over, shape (plans,).
         """
         if not self.closing or self.period != self.calendar.periods - 1:
             return np.zeros(len(self.plans), dtype=np.int64)
@@ -334,7 +404,14 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         settlements: list[PlanSettlement],
         taken_over: NDArray[np.int64],
     ) -> None:
-        """Write down every measure."""
+        """Write down every measure.
+
+        Args:
+            counts: event counts of the period.
+            reviewed: claims of the period.
+            settlements: of each plan.
+            taken_over: rows that the insurer took over, shape (plans,).
+        """
         self.report.add(
             Settled(
                 scale=self.population.scale,

@@ -464,6 +464,17 @@ class Pool:
         content: the text of `pool.toml` (key `pool.toml`) and of every table, by file name as the pool names it.
         policies: patches of its rules, in this order; those with a date hold from `day` on.
         day: as of which day the rules are; None for the launch.
+
+    Raises:
+        PoolError: for a rule that is not allowed or contradicts another: one line that names the file, the key and the
+            value.
+
+    Example:
+        from model import Scenario
+        from model.pool import load
+
+        pool = load("teaching")
+        print(pool.name, pool.plan_names, Scenario(pool=pool).rows)
     """
 
     key: str
@@ -513,6 +524,12 @@ class Pool:
     def with_policies(self, policies: Iterable[Policy]) -> "Pool":
         """The same pool with these policies after those that it has.
 
+        Args:
+            policies: applied in this order.
+
+        Returns:
+            A pool; this one stays as it is.
+
         Raises:
             UserError: if a policy does not fit the pool.
         """
@@ -529,7 +546,14 @@ class Pool:
         return tuple(sorted({policy.day for policy in self.policies if policy.day is not None}))
 
     def as_of(self, day: date) -> "Pool":
-        """The pool with the rules that its policies give it on a day."""
+        """The pool with the rules that its policies give it on a day.
+
+        Args:
+            day: the day.
+
+        Returns:
+            A pool in which these rules stand; its dated policies are applied.
+        """
         return _restored(self.key, dict(self.content), self.policies, day)
 
     @cached_property
@@ -558,7 +582,14 @@ class Pool:
         return next((event.day for event in self.rules.events if event.kind == "closing"), None)
 
     def rows(self, name: str) -> Rows:
-        """The rows of a table."""
+        """The rows of a table.
+
+        Args:
+            name: the file, as the pool names it.
+
+        Returns:
+            A dictionary for each line, column -> text.
+        """
         return _rows_of(self.content[name])
 
     @cached_property
@@ -567,7 +598,14 @@ class Pool:
         return tuple(sorted({half_months(p.ages.ends) for p in self.rules.plans if p.ages.ends is not None}))
 
     def column(self, table: Table) -> NDArray[np.float64]:
-        """A column of a table by sex and single age, shape (2, 106), females first."""
+        """A column of a table by sex and single age, shape (2, 106), females first.
+
+        Args:
+            table: file, column, and which of its rows.
+
+        Returns:
+            Values in the unit of the column, shape (2, 106).
+        """
         key = (table.file, table.column, table.minus, tuple(table.where.items()))
         if key not in self._columns:
             values = _by_age(self.rows(table.file), table.column, table.where)
@@ -582,7 +620,14 @@ class Pool:
         return {}
 
     def benefit_rows(self, plan: Plan) -> list[Benefit]:
-        """The benefits of a plan, wherever they stand."""
+        """The benefits of a plan, wherever they stand.
+
+        Args:
+            plan: a plan of the rules.
+
+        Returns:
+            The rows, in the order of the file; amounts in the currency or as "$parameter".
+        """
         if not isinstance(plan.benefits, str):
             return plan.benefits
         made = []
@@ -720,7 +765,11 @@ class Pool:
         return _tables_in(self.rules)
 
     def references(self) -> Iterator[tuple[str, str]]:
-        """Where a parameter is named, and which."""
+        """Where a parameter is named, and which.
+
+        Returns:
+            Pairs: the key of the rule, and the name of the parameter.
+        """
         yield from _references(self.rules.model_dump(by_alias=True, exclude={"parameters", "record", "outcomes"}), "")
         for plan in self.rules.plans:
             if isinstance(plan.benefits, str):

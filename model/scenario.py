@@ -43,6 +43,21 @@ class Scenario(MesaScenario):  # type: ignore[misc]
 
     Declared here are those that every pool has, with neutral values; the pool gives its own values and declares what
     its rules refer to.
+
+    Args:
+        pool: the pool, its name or its folder; the default pool if none is given.
+        rng: the seed; `None` takes the default seed, 1, which `run.json` records.
+        values: parameters by name that differ from their defaults, in the units of `docs/parameters.md`.
+
+    Raises:
+        ScenarioError: for an unknown name, a wrong type, a value out of bounds or a contradiction.
+        PoolError: for a pool that does not exist or contradicts itself.
+
+    Example:
+        from model import Scenario
+
+        base = Scenario(pool="teaching", scale=100, rng=7)
+        blind = base.replace(information=0.0, signs_weight=0.0)
     """
 
     # People
@@ -398,16 +413,37 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         return pool.calendar
 
     def number(self, value: float | str) -> float:
-        """A number of the pool's rules, or the parameter that it names."""
+        """A number of the pool's rules, or the parameter that it names.
+
+        Args:
+            value: a number, or "$parameter".
+
+        Returns:
+            The number, in the unit of the rule.
+        """
         return float(getattr(self, value[1:])) if isinstance(value, str) else value
 
     def switch(self, value: bool | str) -> bool:
-        """A switch of the pool's rules; one that names a number is off where that number is no limit."""
+        """A switch of the pool's rules; one that names a number is off where that number is no limit.
+
+        Args:
+            value: true, false, or "$parameter".
+
+        Returns:
+            Whether it is on.
+        """
         named = getattr(self, value[1:]) if isinstance(value, str) else value
         return named if isinstance(named, bool) else named < NO_LIMIT
 
     def periods_of(self, value: float | str) -> int:
-        """A duration of the pool's rules in periods: a number of days, or the parameter in periods that it names."""
+        """A duration of the pool's rules in periods: a number of days, or the parameter in periods that it names.
+
+        Args:
+            value: days, or "$parameter" in periods.
+
+        Returns:
+            Whole periods.
+        """
         if isinstance(value, str):
             return int(getattr(self, value[1:]))
         return round(value / self.calendar.days_per_period)
@@ -423,11 +459,19 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         return int(self.rng)
 
     def values(self) -> dict[str, Any]:
-        """Every parameter with its value, in the order of declaration."""
+        """Every parameter with its value, in the order of declaration.
+
+        Returns:
+            Name -> value, in the unit of the parameter (`docs/parameters.md`).
+        """
         return {name: getattr(self, name) for name in self.parameters}
 
     def differences(self) -> dict[str, Any]:
-        """The parameters that differ from the pool's own values."""
+        """The parameters that differ from the pool's own values.
+
+        Returns:
+            Name -> value here.
+        """
         defaults = declared_in(self.pool).defaults
         return {name: value for name, value in self.values().items() if value != defaults[name]}
 
@@ -437,6 +481,9 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         Args:
             policies: names of policies that ship, files, or policies. Those without a date change its values now;
                 those with one do so during the run.
+
+        Returns:
+            A scenario; this one stays as it is.
 
         Raises:
             UserError: for a policy that does not exist, or does not fit the pool.
@@ -458,6 +505,9 @@ class Scenario(MesaScenario):  # type: ignore[misc]
     def amendments(self) -> "list[tuple[date, Scenario]]":
         """What dated policies make of the scenario, each with the day from which it holds, in order.
 
+        Returns:
+            Day and scenario, in the order of days.
+
         Raises:
             UserError: for a policy that changes what people are made with.
         """
@@ -477,7 +527,15 @@ class Scenario(MesaScenario):  # type: ignore[misc]
         return made
 
     def replace(self, *, rng: int | str | None = None, **changes: Any) -> "Scenario":
-        """A copy with these values; the seed stays unless `rng` is given, the pool unless `pool` is."""
+        """A copy with these values; the seed stays unless `rng` is given, the pool unless `pool` is.
+
+        Args:
+            rng: the seed; this one's if none is given.
+            changes: parameters by name, and `pool`.
+
+        Returns:
+            A scenario; this one stays as it is.
+        """
         kept = {} if "pool" in changes else self.values() | {"pool": self.pool}
         return type(self)(rng=self.rng if rng is None else rng, **(kept | changes))
 

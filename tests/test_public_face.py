@@ -2,8 +2,13 @@
 
 import importlib
 import inspect
+import re
 import subprocess
 import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +38,55 @@ def test_nothing_is_loaded_before_it_is_used():
     program = "import sys, model, experiments; print(sorted({'mesa', 'numba', 'pandas', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def callables() -> list[tuple[str, Callable[..., Any]]]:
+    """What a user calls: public functions, constructors and public methods."""
+    found = []
+    for package, name in NAMES:
+        thing = getattr(importlib.import_module(package), name)
+        found.append((name, thing))
+        if inspect.isclass(thing):
+            methods = {key: value for key, value in vars(thing).items() if not key.startswith("_")}
+            found += [(f"{name}.{key}", value) for key, value in methods.items() if inspect.isfunction(value)]
+    return [(name, thing) for name, thing in found if name != "UserError"]
+
+
+CALLABLES = callables()
+
+
+@pytest.mark.parametrize(("name", "called"), CALLABLES, ids=[name for name, _ in CALLABLES])
+def test_a_callable_says_what_it_takes_and_returns(name, called):
+    text = inspect.getdoc(called) or ""
+    signature = inspect.signature(called)
+    taken = [parameter for parameter in signature.parameters if parameter != "self"]
+    arguments = text.partition("Args:\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^ {4}(\w+):", arguments, re.MULTILINE) == taken
+    returns = not inspect.isclass(called) and signature.return_annotation not in {None, "None"}
+    assert ("\n\nReturns:\n" in text) == returns
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A folder in which the example of `sweep` was run."""
+    folder = tmp_path_factory.mktemp("swept")
+    run_example("sweep", "experiments", folder)
+    return folder
+
+
+def run_example(name: str, package: str, folder: Path) -> None:
+    text = inspect.getdoc(getattr(importlib.import_module(package), name)) or ""
+    example = textwrap.dedent(text.partition("Example:\n")[2])
+    assert f"from {package} import" in example
+    (folder / "example.py").write_text(example, encoding="utf-8")
+    done = subprocess.run([sys.executable, "example.py"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("package", "name"), NAMES)
+def test_an_example_runs(package, name, swept):
+    run_example(name, package, swept)
 
 
 PROGRAMS = {"model": "from experiments import sweep", "agents": "from model import Scenario"}

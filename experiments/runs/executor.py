@@ -51,6 +51,13 @@ class Executor:
 
     Raises:
         ClusterError: if the workers cannot be started, or the other cluster does not answer.
+
+    Example:
+        from experiments import Executor
+
+        if __name__ == "__main__":  # the workers read this file, too
+            with Executor(workers=2) as run:
+                print(sorted(run.map(abs, [-1, -2, -3])))
     """
 
     def __init__(
@@ -108,6 +115,9 @@ class Executor:
             of: how many there are, or a little more, if they do not say so themselves.
             together: at most so many are handed to a worker at once.
             killed: what stands in for the result of an argument that took its worker down, given how often it did.
+
+        Returns:
+            Pairs: the place of the argument, counted from 0, and the result.
 
         Raises:
             KilledError: if there was such an argument, and `killed` is None.

@@ -49,6 +49,22 @@ class Design:
     Kinds: `list` takes the n-th value of every parameter together, `grid` every combination; `latin_hypercube`,
     `sobol` and `saltelli` (for Sobol' indices) and `morris` (for screening) sample the ranges; `one_at_a_time` moves
     each parameter over its range while the others stay.
+
+    Args:
+        kind: one of these.
+        parameters: parameter -> list of values, or a range {low, high, log}; what is left out of a range are its own
+            bounds.
+        size: points of `latin_hypercube` and `sobol`, base sample of `saltelli` (size x (parameters + 2) points),
+            trajectories of `morris` (size x (parameters + 1) points), values of each parameter of `one_at_a_time`.
+
+    Raises:
+        StudyError: for a kind, a parameter or a size that is not allowed.
+
+    Example:
+        from experiments import Design
+
+        sample = Design("latin_hypercube", {"habit": {"low": 0.01, "high": 0.1, "log": True}}, size=8)
+        print(sample.points(seed=1))
     """
 
     kind: str
@@ -126,7 +142,14 @@ class Design:
         return self.size * factor.get(self.kind, 1)
 
     def points(self, seed: int) -> list[dict[str, Any]]:
-        """The value of each parameter at every point; samples depend on the seed alone."""
+        """The value of each parameter at every point; samples depend on the seed alone.
+
+        Args:
+            seed: of the sample.
+
+        Returns:
+            One dictionary a point: parameter -> value, in its unit.
+        """
         if self.kind == "grid":
             return [
                 dict(zip(self.names, values, strict=True)) for values in itertools.product(*self.parameters.values())
@@ -142,7 +165,14 @@ class Design:
         return [dict(zip(self.names, values, strict=True)) for values in columns]
 
     def shares(self, seed: int) -> NDArray[np.float64]:
-        """The sample in the unit cube, shape (points, parameters)."""
+        """The sample in the unit cube, shape (points, parameters).
+
+        Args:
+            seed: of the sample.
+
+        Returns:
+            Shares of the range, 0 to 1.
+        """
         dimension = len(self.parameters)
         if self.kind == "latin_hypercube":
             return np.asarray(qmc.LatinHypercube(dimension, rng=seed).random(self.size))

@@ -159,7 +159,7 @@ def sweep(
     progress: Callable[[Progress], None] = lambda _: None,
     backwards: bool = False,
 ) -> int:
-    """Run what is missing; returns the number of failed units, 0 when everything has a result.
+    """Run what is missing of a study.
 
     Args:
         study: what to run.
@@ -172,9 +172,19 @@ def sweep(
         progress: told about every finished unit.
         backwards: hand the runs out in reversed order; results do not depend on it.
 
+    Returns:
+        The number of failed units; 0 when everything has a result.
+
     Raises:
         StudyError: if the folder holds another study's results, or no worker would fit into memory.
         OutputError: if results cannot be written; those written before are intact.
+
+    Example:
+        from experiments import Design, Study, sweep
+
+        if __name__ == "__main__":  # the workers read this file, too
+            fees = Design("grid", {"fee_rate": [0.04, 0.12]})
+            sweep(Study("does the fee matter?", "little", fees, scale=200_000), "out/fee", workers=2)
     """
     shard = shard or Shard()
     store = Store(Path(folder))

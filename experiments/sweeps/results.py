@@ -27,8 +27,18 @@ EXPORTS = (".csv", ".parquet")
 class Results:
     """What is in one result folder, or in those of several shards together.
 
+    Args:
+        folders: result folders of `sweep`.
+
     Raises:
         StudyError: if a folder is none, or they hold results of different studies.
+
+    Example:
+        from experiments import Results
+
+        results = Results("out/fee")
+        print(results.summaries.groupby("fee_rate")["share_2020"].mean())
+        print(results.differences(results.baseline()))
     """
 
     def __init__(self, *folders: str | Path) -> None:
@@ -78,6 +88,9 @@ class Results:
     def queue_damaged(self) -> list[Path]:
         """Find damaged files and put them into `damaged/`, so that the sweep runs them again; returns them.
 
+        Returns:
+            The files that were damaged.
+
         Raises:
             OutputError: if the folder cannot be written.
         """
@@ -96,6 +109,9 @@ class Results:
         One row a run, plan and period (`resolution` = "period") or year ("year"; sums of flows, last values of
         stocks, means of ratios). Columns: point, the varied parameters, replicate, seed, resolution, period, date,
         plan, and the measures of the study.
+
+        Returns:
+            Tables with the same columns.
         """
         keys = ["point", *self.design.names, "replicate", "seed"]
         for file in self.finished.values():
@@ -107,11 +123,19 @@ class Results:
                     yield rows
 
     def table(self) -> pd.DataFrame:
-        """The whole tidy table; see `parts`."""
+        """The whole tidy table; see `parts`.
+
+        Returns:
+            The parts, one below the other.
+        """
         return pd.concat(self.parts(), ignore_index=True)
 
     def digest(self) -> str:
-        """SHA-256 of the tidy table as CSV."""
+        """SHA-256 of the tidy table as CSV.
+
+        Returns:
+            64 hexadecimal digits; the same for any number of workers, shards and interruptions.
+        """
         digest = hashlib.sha256()
         for number, part in enumerate(self.parts()):
             digest.update(_csv(part, header=number == 0))
@@ -119,6 +143,9 @@ class Results:
 
     def export(self, file: Path) -> None:
         """Write the tidy table, part by part, as CSV or Parquet.
+
+        Args:
+            file: its name ends in .csv or .parquet.
 
         Raises:
             StudyError: for another kind of file.
@@ -151,6 +178,9 @@ class Results:
 
     def export_summaries(self, file: Path) -> None:
         """Write what is known of every summary at every point, as CSV.
+
+        Args:
+            file: where to.
 
         Raises:
             OutputError: if it cannot be written.
@@ -193,6 +223,9 @@ class Results:
             named: its number, or values of varied parameters (`fee_rate=0.08`, several with commas). By default the
                 point whose values are those of the scenario, else the first.
 
+        Returns:
+            The number of the point, counted from 0.
+
         Raises:
             StudyError: if there is no such point.
         """
@@ -219,7 +252,14 @@ class Results:
         raise StudyError(f"baseline: no point has {values}")
 
     def differences(self, baseline: int) -> pd.DataFrame:
-        """Paired differences from a point (`replication.differences`); empty without common random numbers."""
+        """Paired differences from a point (`replication.differences`); empty without common random numbers.
+
+        Args:
+            baseline: the number of a point.
+
+        Returns:
+            One row a pair and summary, in the unit of the summary.
+        """
         if not self.content["common_luck"]:
             return pd.DataFrame()
         if baseline not in self._apart:
@@ -232,7 +272,14 @@ class Results:
         return {}
 
     def replicate_verdicts(self, baseline: int = 0) -> pd.DataFrame:
-        """Whether the replicates are enough: of paired differences where random numbers are common, else of means."""
+        """Whether the replicates are enough: of paired differences where random numbers are common, else of means.
+
+        Args:
+            baseline: the number of a point.
+
+        Returns:
+            One row a point and summary: replicates, mean, 95 % interval, and whether they are enough.
+        """
         if not self.content["common_luck"] or self.design.number < 2:
             return self.verdicts
         apart = self.differences(baseline)
@@ -241,13 +288,24 @@ class Results:
     def export_differences(self, file: Path, baseline: int) -> None:
         """Write the paired differences from a point, as CSV.
 
+        Args:
+            file: where to.
+            baseline: the number of a point.
+
         Raises:
             OutputError: if it cannot be written.
         """
         write_csv(file, self.differences(baseline))
 
     def named(self, point: int) -> str:
-        """A point by the values of its varied parameters."""
+        """A point by the values of its varied parameters.
+
+        Args:
+            point: its number, counted from 0.
+
+        Returns:
+            A text such as `fee_rate=0.08`.
+        """
         values = self._points[point]
         return ", ".join(f"{name} = {value:g}" for name, value in values.items())
 

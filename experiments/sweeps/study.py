@@ -43,7 +43,36 @@ def reference(points: Sequence[Mapping[str, Any]], base: Mapping[str, Any]) -> i
 
 @dataclass(frozen=True)
 class Study:
-    """What to run, and why. Two studies with the same content give the same results."""
+    """What to run, and why. Two studies with the same content give the same results.
+
+    Args:
+        question: a sentence.
+        expectation: what the author expects, written down before running.
+        design: the points.
+        scenario: a named scenario, or a file.
+        scale: real people per row.
+        replicates: runs at each point, or "auto": as many as the verdict on replicates asks for (`replication.py`), of
+            paired differences from the baseline point with `common_luck`, else of means.
+        seed: of the design and of the first replicate.
+        common_luck: common random numbers: the n-th replicate of every point has the same seed, so that chance cancels
+            in their difference.
+        measures: the columns to keep.
+        parameters: parameters that differ from the scenario at every point.
+        tolerance: with "auto", half width of the 95 % interval that is good enough, as a share of the mean (of the
+            baseline).
+        most_replicates: with "auto", where to stop.
+
+    Raises:
+        StudyError: names the key, the value and what is allowed.
+        ScenarioError: for a value out of the bounds of its parameter.
+
+    Example:
+        from experiments import Design, Study
+
+        fees = Design("grid", {"fee_rate": [0.04, 0.08, 0.12]})
+        study = Study("does the fee matter?", "little", fees, scale=20_000, replicates=3)
+        print(len(study.points), "points")
+    """
 
     question: str
     expectation: str
@@ -104,17 +133,40 @@ class Study:
         return base.replace(**({"scale": self.scale} | dict(self.parameters)))
 
     def seed_of(self, point: int, replicate: int) -> int:
-        """The seed of a run."""
+        """The seed of a run.
+
+        Args:
+            point: its number, counted from 0.
+            replicate: its number, counted from 0.
+
+        Returns:
+            The seed; that of all points with common random numbers.
+        """
         if self.common_luck:
             return self.seed + replicate
         return int(np.random.SeedSequence([self.seed, point, replicate]).generate_state(1, np.uint64)[0] >> 1)
 
     def scenario_of(self, point: int, replicate: int) -> Scenario:
-        """The scenario of a run."""
+        """The scenario of a run.
+
+        Args:
+            point: its number, counted from 0.
+            replicate: its number, counted from 0.
+
+        Returns:
+            The scenario, with the seed of the replicate.
+        """
         return self._base.replace(rng=self.seed_of(point, replicate), **self.points[point])
 
     def values_at(self, point: int) -> dict[str, Any]:
-        """The value of every varied parameter at a point, in its own type."""
+        """The value of every varied parameter at a point, in its own type.
+
+        Args:
+            point: its number, counted from 0.
+
+        Returns:
+            Parameter -> value, in its unit.
+        """
         scenario = self.scenario_of(point, 0)
         return {name: getattr(scenario, name) for name in self.design.names}
 
@@ -124,11 +176,19 @@ class Study:
         return work_of(asdict(self), self.points, self._base.values())
 
     def bytes_per_run(self) -> int:
-        """Memory that the largest of the runs takes."""
+        """Memory that the largest of the runs takes.
+
+        Returns:
+            Bytes.
+        """
         return max(memory.needed(self.scenario_of(point, 0)) for point in range(len(self.points)))
 
     def content(self) -> dict[str, Any]:
-        """Everything that decides the results, and the question, for the record; equal values written alike."""
+        """Everything that decides the results, and the question, for the record; equal values written alike.
+
+        Returns:
+            Values that JSON can hold.
+        """
         content = asdict(self) | {"scale": self._base.scale}
         content["parameters"] = {name: getattr(self._base, name) for name in self.parameters}
         if self.design.kind in LISTS:
@@ -138,7 +198,11 @@ class Study:
         return plain | {"base": self._base.values() | {"rng": None}}
 
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that change with anything that decides the results."""
+        """Sixteen hexadecimal digits that change with anything that decides the results.
+
+        Returns:
+            A text.
+        """
         return digest_of(self.content())
 
 
