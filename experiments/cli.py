@@ -81,7 +81,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Adverse selection in mutual-aid pools, one agent per member: the history of Xiang Hu Bao and what-ifs.",
+    help="Adverse selection in mutual-aid pools, one agent per member: histories and what-ifs.",
 )
 
 
@@ -142,9 +142,7 @@ def reproduce(
     out: OutOption = Path("out/reproduce"),
     record: Annotated[
         Path | None,
-        typer.Option(
-            "--targets", metavar="FILE", help="Another record, in the format of model/pools/xiang_hu_bao/targets.csv."
-        ),
+        typer.Option("--targets", metavar="FILE", help="Another record, in the format of the one that ships."),
     ] = None,
     bands: Annotated[bool, typer.Option("--bands", help="Also draw medians and bands of the fitted set.")] = False,
 ) -> None:
@@ -159,11 +157,14 @@ def reproduce(
 
     screen = console()
     published = targets.load(record, chosen.pool)
+    if bands:
+        of_calibration.check_bands(chosen.pool)
     with OutputFolder(out, RUN_FILES) as folder:
         run = _simulate(chosen)
         compared = targets.compare(Simulated.of_report(run.model.report), published)
         screen.print(PlainTable("The record beside the simulation: headline rows first", record_table(compared)))
-        for line in inside_counts(compared):
+        record_of = chosen.pool.rules.record
+        for line in inside_counts(compared, record_of.fitted_until if record_of else None):
             screen.print(line, highlight=False)
         folder.move_to(_folder_for(run, out))
         folder.table("history.csv", run.history)
@@ -175,7 +176,7 @@ def reproduce(
                 "history.png", figures.history_figure(run.history, compared, title, chosen.pool, events_of(chosen))
             )
         if bands and run.finished:
-            of_calibration.draw_bands(folder, compared)
+            of_calibration.draw_bands(folder, compared, chosen.pool)
     _closing_words(run, scenario, folder.path, screen)
 
 
@@ -377,7 +378,7 @@ def options(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Adverse selection in mutual-aid pools, one agent per member: the history of Xiang Hu Bao and what-ifs."""
+    """Adverse selection in mutual-aid pools, one agent per member: histories and what-ifs."""
 
 
 _USAGE: type[typer.BadParameter] = typer.BadParameter.__bases__[0]

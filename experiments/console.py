@@ -20,7 +20,6 @@ from model.files import plain
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from model.pool import Pool
     from model.scenario import Scenario
 
 INTERRUPTED = 130
@@ -155,18 +154,6 @@ def scenario_from(
     chosen = scenarios.with_values(under, values, seed)
     memory.check(chosen)
     return chosen
-
-
-def needs_default_pool(pool: "Pool", what: str) -> None:
-    """Refuse a pool for which something is not done yet.
-
-    Raises:
-        PoolError: says what, and for which pool it is done.
-    """
-    from model.pool import DEFAULT, PoolError, default
-
-    if pool is not default():
-        raise PoolError(f"pool = {pool.key!r} is not allowed for {what}: only {DEFAULT}")
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """The record beside the simulation."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 
@@ -56,10 +58,16 @@ def year_table(history: pd.DataFrame, money: str) -> pd.DataFrame:
     return sums.reset_index().rename(columns={"members": "members at the end", "share": f"share ({money} a member)"})
 
 
-def inside_counts(compared: pd.DataFrame) -> list[str]:
-    """How many rows are inside, for `fit` and `validate` rows apart."""
+def inside_counts(compared: pd.DataFrame, fitted_until: date | None) -> list[str]:
+    """How many rows are inside, for `fit` and `validate` rows apart.
+
+    Args:
+        compared: the record beside a simulation (`targets.compare`).
+        fitted_until: last day that may be fitted, if the pool has a record of its own.
+    """
     lines = []
-    for role, what in (("fit", "up to the end of 2020"), ("validate", "after it")):
+    until = "up to the last day" if fitted_until is None else f"up to {fitted_until}"
+    for role, what in (("fit", until), ("validate", "after it")):
         rows = compared[compared["role"] == role]
         lines.append(f"{role} rows ({what}): {int(rows['inside'].sum())} of {len(rows)} inside")
     return lines

@@ -124,7 +124,7 @@ def _average(values: Series) -> float:
 
 
 def _months(when: str) -> tuple[date, date]:
-    """First and last day of a year, a month, a day's month, or a range of months `2020-02..2020-04`."""
+    """First and last day of a year, a month, a day's month, or a range of months `2030-02..2030-04`."""
     first, _, last = when.partition("..")
     start = _first_day(first)
     end = _first_day(last or first)
@@ -215,7 +215,7 @@ def _plans(history: Simulated, plan: str) -> list[int]:
 
 
 def _birth_years(history: Simulated, when: str) -> tuple[str, slice]:
-    """A time, and the years of birth after the colon, as in `2019-12:1980..1989`, both included."""
+    """A time, and the years of birth after the colon, as in `2029-12:1980..1989`, both included."""
     time, years = re.fullmatch(r"(.+):(\d{4}\.\.\d{4})", when, re.ASCII).groups()  # type: ignore[union-attr]
     first_year = history.pool.calendar.first_birth_year
     first, last = (int(year) - first_year for year in years.split(".."))

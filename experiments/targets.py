@@ -61,8 +61,13 @@ def needed_record(pool: Pool, what: str) -> None:
         )
 
 
-def load(file: Path | None = None, pool: Pool | None = None) -> list[Target]:
+def load(file: Path | None = None, pool: Pool | None = None, needed_for: str = "a comparison") -> list[Target]:
     """The targets of a pool, or of another file; headline rows first.
+
+    Args:
+        file: another record than that of the pool.
+        pool: the pool, the default one if none is given.
+        needed_for: what cannot be done without a record, for the message.
 
     Raises:
         TargetError: for a pool without a record, a file that cannot be read, a missing column, an unknown measure or
@@ -71,7 +76,7 @@ def load(file: Path | None = None, pool: Pool | None = None) -> list[Target]:
     pool = pool or default()
     if file is not None:
         return _load(file, file.name, str(file), pool)
-    needed_record(pool, "a comparison")
+    needed_record(pool, needed_for)
     assert pool.rules.record is not None
     name = pool.rules.record.targets
     return _load(io.StringIO(pool.content[name]), name, name, pool)

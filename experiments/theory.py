@@ -1,6 +1,6 @@
-"""Textbook spirals with a closed form, run through the same rules and settlement as Xiang Hu Bao.
+"""Textbook spirals with a closed form, run through the same rules and settlement as any pool.
 
-A stripped scenario switches off everything that the textbook leaves out: everybody hears at once, looks at every
+The pool `textbook` switches off everything that the textbook leaves out: everybody hears at once, looks at every
 bill, knows their own risk exactly and takes cover whenever it is worth its price; no wait, no lag, no fee, no caps.
 Settling expected claims, the price of a period is the mean cost of those who bought at the last one. People are laid
 out on an even grid of risks, so what is left of error is the grid's.
@@ -31,65 +31,19 @@ from agents.population import (
 )
 from model.health import health_of
 from model.model import MutualAidModel
-from model.scenario import NO_LIMIT, Scenario
+from model.pool import load
+from model.scenario import Scenario
 
 CASES = Path(__file__).parent / "data" / "verification_cases.json"
+POOL = load("textbook")
 PEOPLE = 100_000
 FRAILTY_OF_COST = 4.0
 """The textbook's cost 1 is a frailty of 4."""
 ALWAYS = 500.0
 """Intensity of noticing or hearing at which everybody does, every period."""
 AGE = 30
-PERIODS = 22
+PERIODS = POOL.calendar.periods
 """Everybody stays 30 for as long."""
-BENEFIT = 1e7
-
-
-def stripped(**changes: Any) -> Scenario:
-    """The textbook's world, for fewer periods than it takes anybody to grow a year older."""
-    return Scenario(
-        potential_population=PEOPLE,
-        scale=1,
-        incidence_multiplier=0.1,
-        mortality_multiplier=0.0,
-        blue_share=1.0,
-        accident_share=0.0,
-        thyroid_multiplier=0.0,
-        early_cancer_share=0.0,
-        information=1.0,
-        join_temperature=0.0,
-        stay_temperature=0.0,
-        joining_hassle=0.0,
-        launch_advertising=0.0,
-        word_of_mouth=0.0,
-        regulator_impact=0.0,
-        scandal_impact=0.0,
-        rival_closure_impact=0.0,
-        refusal_impact=0.0,
-        salience=0.0,
-        level_salience=0.0,
-        contagion=0.0,
-        news_attention=0.0,
-        price_memory=1.0,
-        fee_rate=0.0,
-        insurance_fee_rate=0.0,
-        wait_periods=0,
-        case_cap=1e6,
-        yearly_cap=1e6,
-        benefit_young=BENEFIT,
-        benefit_old=BENEFIT,
-        credit_gate=False,
-        filing_share=1.0,
-        lag_months=0.0,
-        terms_refusal=0.0,
-        review_start=1e12,
-        review_limit=NO_LIMIT,
-        review_periods=0,
-        insurer_loading=1e6,
-        closing=False,
-        expected_claims=True,
-        periods=PERIODS,
-    ).replace(**({"advertising": ALWAYS, "habit": ALWAYS, "return_rate": ALWAYS, "reconsideration": ALWAYS} | changes))
 
 
 def people_with(
@@ -97,7 +51,7 @@ def people_with(
 ) -> Population:
     """People of one age and sex with these costs and willingness to pay, in the textbook's units, shape (people,) each.
 
-    `members`: they all start inside the general plan. Nobody falls ill or dies: expected claims are settled.
+    `members`: they all start inside the plan. Nobody falls ill or dies: expected claims are settled.
     """
     columns = empty_columns(costs.size)
     columns.birth_month[:] = scenario.calendar.launch_month - 12 * AGE
@@ -142,16 +96,16 @@ def spiral(
     **changes: Any,
 ) -> Spiral:
     """Run people with these costs and values from a first price on."""
-    scenario = stripped()
-    unit = health_of(scenario).incidence[0, AGE] * FRAILTY_OF_COST * BENEFIT
+    scenario = Scenario(pool=POOL)
+    benefit = scenario.number(POOL.benefit_rows(POOL.rules.plans[0])[0].amount)
+    unit = health_of(scenario).incidence[0, AGE] * FRAILTY_OF_COST * benefit
     scenario = scenario.replace(advertised_price=first_price * unit, **changes)
     population = people_with(costs, values, scenario, members=members)
     model = MutualAidModel(scenario, population=population)
     history = model.run()
-    general = history[history["plan"] == "general"]
-    prices = scenario.calendar.per_year * general["share"].to_numpy() / unit
+    prices = scenario.calendar.per_year * history["share"].to_numpy() / unit
     insured = (model.population.columns.status & PLACE_MASK) == FIRST_PLAN
-    return Spiral(np.concatenate([[first_price], prices]), general["members"].to_numpy() / costs.size, costs, insured)
+    return Spiral(np.concatenate([[first_price], prices]), history["members"].to_numpy() / costs.size, costs, insured)
 
 
 @dataclass(frozen=True)
@@ -163,7 +117,7 @@ class Check:
     closed_form: float
     simulated: float
     tolerance: float
-    """Largest difference that the grid, rounding to fen, or (V7) five standard errors of sampling explain."""
+    """Largest difference that the grid, rounding of shares, or (V7) five standard errors of sampling explain."""
 
     @property
     def holds(self) -> bool:

@@ -91,7 +91,7 @@ class Calendar:
 
     @lru_cache(maxsize=KEPT)  # noqa: B019
     def label(self, period: int) -> str:
-        """`2019-07-P2`, or `2019-07` where there is one settlement a month."""
+        """`2030-07-P2`, or `2030-07` where there is one settlement a month."""
         year, month, part = self._month_and_part(period)
         return f"{year}-{month:02d}" + (f"-P{part + 1}" if self.per_month > 1 else "")
 
@@ -126,7 +126,7 @@ class Calendar:
         return max(0, end - self.days_in(period)), max(0, end)
 
     def parse_label(self, text: str) -> int:
-        """The period of a label such as `2019-07-P2`.
+        """The period of a label such as `2030-07-P2`.
 
         Raises:
             ValueError: if the text is not such a label.

@@ -52,7 +52,7 @@ def _line(model: type[Checked], data: Mapping[str, Any], failure: ValidationErro
 
 
 def dotted(data: Any, loc: tuple[int | str, ...]) -> str:
-    """A place in a file as a user would write it: `plans.general.fee`, an entry of a list by its name if it has one."""
+    """A place in a file as a user would write it: `plans.basic.fee`, an entry of a list by its name if it has one."""
     parts: list[str] = []
     for step in loc:
         if isinstance(data, Mapping) and step in data:

@@ -157,7 +157,7 @@ class Policy:
             raise self._refuse("why is missing: a sentence that says what it is")
         day = tables.get("from")
         if day is not None and (not isinstance(day, date) or isinstance(day, datetime)):
-            raise self._refuse(f"from = {shown(day)}; allowed: a date such as 2019-10-07")
+            raise self._refuse(f"from = {shown(day)}; allowed: a date such as 2030-01-31")
         without = tables.get("without", [])
         known = (*LISTS, *LISTS_BY_PLAN)
         if not isinstance(without, list):

@@ -103,7 +103,7 @@ def _day(value: object) -> date:
     """A date, without a time."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
-    raise ValueError("allowed: a date such as 2018-10-16")
+    raise ValueError("allowed: a date such as 2030-01-31")
 
 
 def _dated(of: Callable[[Any], Any]) -> Callable[[object], dict[date, Any]]:
@@ -113,13 +113,13 @@ def _dated(of: Callable[[Any], Any]) -> Callable[[object], dict[date, Any]]:
         if not isinstance(value, Mapping):
             return {date.min: of(value)}
         if not value:
-            raise ValueError("allowed: a value, or a table of dates such as { 2018-10-16 = 0.1 }")
+            raise ValueError("allowed: a value, or a table of dates such as { 2030-01-31 = 0.1 }")
         made = {}
         for key, entry in value.items():
             try:
                 day = date.fromisoformat(key)
             except (TypeError, ValueError):
-                raise ValueError(f"{shown(key)} in it is no date; allowed: dates such as 2018-10-16") from None
+                raise ValueError(f"{shown(key)} in it is no date; allowed: dates such as 2030-01-31") from None
             made[day] = of(entry)
         return dict(sorted(made.items()))
 
@@ -399,6 +399,8 @@ class Record(Checked):
     headlines: list[str] = Field(default_factory=list)
     fitted_until: Day
     """Last day that may be fitted."""
+    uncontested_until: Day | None = None
+    """Last day on which nobody contests the members that the record tells."""
     naive: str = ""
     """Table of what one would have said without a model: level, change a month, months ahead of a held-out row."""
 
@@ -500,7 +502,7 @@ class Pool:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the files: another process need not have the folder."""
-        return _restored, (self.key, dict(self.content), self.policies, self.day)
+        return of_files, (self.key, dict(self.content), self.policies, self.day)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Pool":
         """The same: a pool is never changed."""
@@ -533,12 +535,12 @@ class Pool:
         Raises:
             UserError: if a policy does not fit the pool.
         """
-        return _restored(self.key, dict(self.content), (*self.policies, *policies), self.day)
+        return of_files(self.key, dict(self.content), (*self.policies, *policies), self.day)
 
     @property
     def without_policies(self) -> "Pool":
         """The pool as its folder describes it."""
-        return _restored(self.key, dict(self.content))
+        return of_files(self.key, dict(self.content))
 
     @cached_property
     def amendments(self) -> tuple[date, ...]:
@@ -554,7 +556,7 @@ class Pool:
         Returns:
             A pool in which these rules stand; its dated policies are applied.
         """
-        return _restored(self.key, dict(self.content), self.policies, day)
+        return of_files(self.key, dict(self.content), self.policies, day)
 
     @cached_property
     def plan_names(self) -> tuple[str, ...]:
@@ -827,7 +829,7 @@ def _cell(text: str) -> object:
 
 @cache
 def _rows_of(text: str) -> Rows:
-    return tuple(csv.DictReader(text.splitlines()))
+    return tuple(csv.DictReader(line for line in text.splitlines() if line.strip()))
 
 
 def _by_age(rows: Rows, value: str, where: Mapping[str, str]) -> NDArray[np.float64]:
@@ -903,8 +905,15 @@ _KNOWN: dict[str, Pool] = {}
 """Pools of this process by the digest of their files: the same files are the same pool."""
 
 
-def _restored(key: str, content: dict[str, str], policies: tuple[Policy, ...] = (), day: date | None = None) -> Pool:
-    """The pool of these files, with these policies."""
+def of_files(key: str, content: dict[str, str], policies: tuple[Policy, ...] = (), day: date | None = None) -> Pool:
+    """The pool of these files, which are known to be tables that can be read, with these policies.
+
+    Args:
+        key: the name it ships by, or its folder.
+        content: text by file name.
+        policies: patches of its rules, in order.
+        day: as of which day the rules are; None for the launch.
+    """
     text = f"{key}\n" + "\n".join(f"{name}\n{len(body)}\n{body}" for name, body in sorted(content.items()))
     digest = hashlib.sha256(f"{text}\n{policies!r}\n{day}".encode()).hexdigest()
     if digest not in _KNOWN:
@@ -925,7 +934,7 @@ def load(name: str | Path | Pool = DEFAULT) -> Pool:
     """
     if isinstance(name, Pool):
         return name
-    return _restored(str(name), _read(str(name), _folder(str(name))))
+    return of_files(str(name), _read(str(name), _folder(str(name))))
 
 
 @cache
@@ -985,7 +994,7 @@ def _text_of(name: str, folder: Path) -> str:
         if file.stat().st_size > MOST_BYTES:
             raise PoolError(f"file = {shown(name)} is larger than {MOST_BYTES:,} bytes, the most that is allowed")
         text = file.read_text(encoding="utf-8-sig")
-        list(csv.reader(text.splitlines(), strict=True))
+        rows = [row for row in csv.reader(text.splitlines(), strict=True) if row]
     except FileNotFoundError:
         shared = sorted(each.name for each in SHARED.glob("*.csv"))
         raise PoolError(
@@ -996,6 +1005,9 @@ def _text_of(name: str, folder: Path) -> str:
         raise PoolError(f"file = {shown(name)} cannot be read: {failure.strerror}") from None
     except (UnicodeDecodeError, csv.Error):
         raise PoolError(f"file = {shown(name)} cannot be read: it is no table in UTF-8") from None
+    for number, row in enumerate(rows[1:], start=1):
+        if len(row) != len(rows[0]):
+            raise PoolError(f"{name}: row {number} has {len(row)} cells; allowed: {len(rows[0])}, as its first line")
     return text
 
 

@@ -2,10 +2,11 @@
 
 import pandas as pd
 import pytest
+from xiang_hu_bao import SUMMARIES
 
 from experiments.compare import compare
 from experiments.simulated import Simulated
-from experiments.sweeps.summaries import SUMMARIES, summarise
+from experiments.sweeps.summaries import summarise
 from model.model import MutualAidModel
 from model.scenario import Scenario
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import typer
-from xiang_hu_bao import RECORD
+from odd_files import CHARACTERS, ODD
+from xiang_hu_bao import RECORD, SUMMARIES
 
 from experiments import cli, targets
 from experiments.calibration import ensemble, priors
@@ -50,47 +51,6 @@ size = 4
 fee_rate = { low = 0.01, high = 0.2, log = true }
 habit = {}
 """
-ODD = [
-    "inf",
-    "-inf",
-    "nan",
-    "1e400",
-    "-1",
-    "0",
-    "true",
-    "false",
-    '""',
-    "[]",
-    "[[1],2]",
-    "{}",
-    "{a=1}",
-    "07:32:00",
-    "1979-05-27",
-    "1979-05-27T07:32:00Z",
-    '"[/b]"',
-    '"$30_{"',
-    '"贵"',
-    "''",
-    '"\\u0000"',
-    "[1,true,'x']",
-    "3.9999999999999999",
-    "1_000",
-    "-0.0",
-    "[inf]",
-    "{low=nan}",
-    "{low=1,high=0}",
-    '{low="x"}',
-    "{log=3}",
-    "18446744073709551616",
-    '"auto"',
-    '"grid"',
-    '"default"',
-    '"."',
-    '"/"',
-    '"~"',
-]
-ODD += ["1" + 400 * "0", "0x" + 400 * "f", '"' + 300 * "x" + '"', "'''\n'''"]
-CHARACTERS = string.printable + "\0é贵\ufeff\u2028²①"
 
 
 def spoiled(text: str, luck: random.Random) -> str:
@@ -210,7 +170,7 @@ def folder(tmp_path_factory):
     asked = study.Study("q?", "e", fees, scale=1_000_000, replicates=2, measures=("members",), parameters=kept)
     store = Store(tmp_path_factory.mktemp("fuzz"))
     store.open(asked)
-    for unit in missing(asked.work, {}, {}, Shard()):
+    for unit in missing(asked.work, {}, {}, Shard(), SUMMARIES):
         scenarios = [asked.scenario_of(unit.point, replicate) for replicate in range(2)]
         task = Task(unit, asked.values_at(unit.point), scenarios)
         assert run_unit(store.folder, version(), ["members"], task)

@@ -174,7 +174,7 @@ def test_smoothing_that_cannot_be_is_refused(values):
         ("[parameters]\nhabbit = 1", "parameters.habbit does not exist; did you mean 'habit'?"),
         ("[parameters]\nhabit = 'much'", "parameters.habit = 'much'; allowed: a number, true, false, or such as"),
         ("[parameters]\nhabit = -1", "habit = -1 is out of bounds; allowed: 0 to 500"),
-        ("from = 'later'", "from = 'later'; allowed: a date such as 2019-10-07"),
+        ("from = 'later'", "from = 'later'; allowed: a date such as 2030-01-31"),
         ("from = 2020-01-01\n[parameters]\nfrailty_sd = 1", "parameters.frailty_sd cannot change on a day"),
         ("from = 2020-01-01\n[parameters]\naccident_share = 0.1", "parameters.accident_share cannot change on a day"),
         ("from = 2020-01-01\n[plans.all]\nopens = 2020-02-01", "plans.all.opens cannot change on a day"),

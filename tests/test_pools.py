@@ -2,12 +2,15 @@
 
 import json
 import pickle
+import re
 import shutil
 from datetime import date
 from pathlib import Path
 
+import harbour
 import pandas as pd
 import pytest
+from harbour import BENEFIT, FEE, RISK, RISKS
 
 from experiments.pools import rules_by_date, start
 from model import pool as pools
@@ -16,98 +19,11 @@ from model.plans import plans, waits_of
 from model.pool import POOLS, PoolError, default
 from model.scenario import Scenario, ScenarioError, load
 
-BENEFIT = 5_000
-FEE = 0.04
-RISK = 0.02
-"""Per person-year, at every age of the pool below."""
-
-ODD = f"""
-name = "Harbour pilots"
-why = "A pool that nobody thought of."
-launch = 2031-03-05
-end = 2034-02-28
-[currency]
-name = "dollar"
-[settlement]
-per_year = 12
-publish_on = [9]
-debit_on = [3]
-[tables]
-census = 2031-01-01
-population = {{ file = "risks.csv", column = "heads" }}
-incidence = {{ file = "risks.csv", column = "falls_ill" }}
-mortality = {{ file = "risks.csv", column = "dies" }}
-[[kinds]]
-name = "illness"
-[[kinds]]
-name = "shipwreck"
-share = 0.0
-[[plans]]
-name = "pilots"
-opens = 2031-03-05
-ages = {{ from = 21, below = 45, ends = 45 }}
-fee = {FEE}
-advertised_price = 50
-benefits = [{{ kind = "all", amount = {BENEFIT} }}]
-transfers = [{{ at_age = 45, to = "masters" }}]
-[[plans]]
-name = "masters"
-opens = 2031-03-05
-ages = {{ from = 45, below = 62, ends = 66 }}
-wait = "2 months"
-fee = {{ 2031-03-05 = {FEE}, 2032-06-01 = 0.1 }}
-advertised_price = 80
-benefits = "masters.csv"
-[[plans]]
-name = "cadets"
-opens = 2032-01-01
-ages = {{ from = 16, below = 21, ends = 21 }}
-advertised_price = 20
-benefits = [{{ kind = "shipwreck", amount = 900 }}, {{ kind = "illness", amount = 900 }}]
-[[plans]]
-name = "invalids"
-opens = 2031-03-05
-health = "chronic"
-ages = {{ from = 62, below = 70 }}
-advertised_price = 90
-benefits = [{{ kind = "all", amount = 500 }}]
-[[events]]
-day = 2032-09-30
-kind = "scandal"
-what = "a refused claim"
-[parameters]
-potential_population = 20000
-scale = 1
-incidence_multiplier = 1.0
-mortality_multiplier = 0.0
-blue_share = 1.0
-information = 0.0
-signs_weight = 0.0
-premium_median = 4.0
-launch_advertising = 50.0
-inert_share = 0.999
-habit = 0.0
-frailty_sd = 0.0
-lag_months = 0.0
-review_periods = 0
-review_start = 1e12
-terms_refusal = 0.0
-refusal_impact = 0.0
-"""
-RISKS = f"age_lo,age_hi,heads,falls_ill,dies\n0,15,0,0.0,0.001\n16,69,10,{RISK},0.001\n70,99,0,{RISK},0.1\n"
-
 
 @pytest.fixture
 def odd(tmp_path):
     """The folder of a pool of four plans, monthly, in dollars, with its own table and a wait for one plan only."""
-    folder = tmp_path / "harbour"
-    folder.mkdir()
-    (folder / "pool.toml").write_text(ODD, encoding="utf-8")
-    (folder / "risks.csv").write_text(RISKS, encoding="utf-8")
-    (folder / "masters.csv").write_text(
-        f"from,age_from,kind,amount\n,,all,{BENEFIT}\n2033-01-01,55,illness,1000\n", "utf-8"
-    )
-    return folder
+    return harbour.written(tmp_path / "harbour")
 
 
 def test_the_pools_that_ship_are_sound(typed):
@@ -118,14 +34,27 @@ def test_the_pools_that_ship_are_sound(typed):
         assert len(rules_by_date(pools.load(name))) > 3
 
 
+OF_THE_DEFAULT_POOL = re.compile(
+    r"yuan|renminbi|\bcny\b|\bfen\b|(?<!in )\bgeneral(?!ly)|seniors|chronic (?:illness )?plan|xiang|alipay|covid|"
+    r"\b20(?:1[89]|2[0-2])\b",
+    re.IGNORECASE,
+)
+CITED = re.compile(r"(?:et al\.|[A-Z]\w+)(?:, [A-Z]\.)? \d{4}[;)]|et al\. \d{4}")
+"""A paper and its year."""
+
+
 def test_no_pool_stands_in_the_source():
-    """No name of a plan, no day and no currency of the default pool in Python."""
+    """No plan, year, event or currency of the default pool in Python; its name where the default is said, once."""
     root = POOLS.parents[1]
-    for folder in ("agents", "model"):
-        for file in (root / folder).rglob("*.py"):
-            text = file.read_text(encoding="utf-8")
-            for word in ("seniors", '"general"', "Xiang Hu Bao", "covid", "Ant ", "2019, ", "2020, "):
-                assert word not in text, f"{word} in {file}"
+    files = [file for folder in ("agents", "model", "experiments") for file in sorted((root / folder).rglob("*.py"))]
+    found = [
+        f"{file.relative_to(root)}: {line.strip()}"
+        for file in files
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if OF_THE_DEFAULT_POOL.search(CITED.sub("", line))
+    ]
+    assert len(files) > 80
+    assert found == [f'model/pool.py: DEFAULT = "{default().key}"']
 
 
 def test_a_pool_nobody_thought_of_has_the_rhythm_and_rules_it_names(odd):
@@ -197,10 +126,79 @@ def test_it_goes_through_the_command_line(typed, odd):
     assert "share_2032" in out
     code, out, err = typed("describe", "--pool", str(odd))
     assert (code, err) == (0, "")
-    code, _, err = typed("reproduce", "--pool", str(odd))
+    code, out, err = typed("scenarios")
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["reproduce", "calibrate", "validate", "stories", "contested"])
+def test_what_needs_a_record_says_so_in_a_line(typed, odd, command):
+    code, out, err = typed(command, "--pool", str(odd))
+    assert (code, out) == (2, "")
+    assert re.fullmatch(rf"error: pool = '{odd}' has no (published|contested) .*\n", err)
+    assert not Path("out").exists()
+
+
+def test_the_sets_that_ship_are_of_the_default_pool(typed, odd):
+    code, _, err = typed("explain", "--posterior", "--pool", str(odd), "--scale", "100")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "the parameter sets that ship were fitted to xiang_hu_bao" in err
+
+
+STUDY_OF_IT = """
+question = "what do a deterrent and a price do?"
+expectation = "fewer members"
+pool = "harbour"
+scale = 100
+replicates = 2
+measures = ["members", "share", "fee"]
+[parameters]
+periods = 24
+[design]
+"""
+
+
+def test_it_is_swept(typed, odd, address):
+    """In a study that stands beside its folder; the results can be read where the folder is not."""
+    study = odd.parent / "its.toml"
+    study.write_text(STUDY_OF_IT + 'kind = "grid"\n[design.parameters]\nhabit = [0.0, 2.0]\n', encoding="utf-8")
+    code, _, err = typed("sweep", str(study), "--out", "swept", "--scheduler", address)
+    assert (code, err) == (0, err)
+    shutil.move(odd, odd.parent / "elsewhere")
+    code, _, _ = typed("results", "swept", "--export", "all.csv", "--summaries", "known.csv", "--picture", "a.png")
+    assert code == 0
+    assert set(pd.read_csv("known.csv")["summary"]) == {"peak_members", "fall", "share_2032", "share_2033", "selection"}
+    table = pd.read_csv("all.csv").query("resolution == 'period' and habit == 0.0 and plan == 'pilots'")
+    hand = RISK * BENEFIT * (1 + FEE) / 12
+    assert table.query("'2031-04' < period < '2032-01'")["share"].mean() == pytest.approx(hand, rel=0.05)
+    code, _, err = typed("sweep", str(study), "--pool", str(odd), "--out", "swept")
+    assert (code, err.count("\n")) == (2, 1)
+    shutil.move(odd.parent / "elsewhere", odd)
+    (odd / "risks.csv").write_text(RISKS.replace("0.001", "0.002"), encoding="utf-8")
+    code, _, err = typed("sweep", str(study), "--out", "swept", "--scheduler", address)
     assert code == 2
-    assert "no published record" in err
-    assert err.count("\n") == 1
+    assert "pool.digest = " in err
+
+
+def test_its_sensitivity_is_found(typed, odd, address):
+    study = odd.parent / "its.toml"
+    ranges = "premium_median = { low = 0.5, high = 4.0 }\nincidence_multiplier = { low = 0.5, high = 2.0 }\n"
+    text = STUDY_OF_IT.replace("replicates = 2", "replicates = 1") + 'kind = "sobol"\nsize = 4\n[design.parameters]\n'
+    study.write_text(text + ranges, encoding="utf-8")
+    code, _, _ = typed("sensitivity", str(study), "--out", "moved", "--scheduler", address)
+    assert code == 0
+    curves = pd.read_csv("moved/curves.csv").query("parameter == 'incidence_multiplier'")
+    low, *_, high = curves["share_2032"].tolist()
+    # With four times the illness everybody pays about four times as much.
+    assert high == pytest.approx(4 * low, rel=0.1)
+    assert Path("moved/sensitivity.png").is_file()
+
+
+def test_it_is_explained(typed, odd):
+    options = ("--mechanism", "price", "--scale", "100", "--replicates", "2", "--workers", "1")
+    code, out, _ = typed("explain", "--pool", str(odd), *options, "--out", "why")
+    assert code == 0
+    assert "dollar a member" in " ".join(out.split())
+    assert {"pilots", "masters"} <= set(pd.read_csv("why/accounts.csv")["plan"])
 
 
 def test_a_starting_point_is_a_pool(typed):

@@ -1,1 +1,1 @@
-"""Fits the model to the record up to the end of 2020, and says how sure the fit is."""
+"""Fits the model to the first part of a record, and says how sure the fit is."""

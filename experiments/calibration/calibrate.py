@@ -107,7 +107,7 @@ def calibrate(
     `elsewhere` are points that others found, shape (points, parameters): looked at beside those of the search.
     `record` is another record than the published one, as distances from it in half bands.
     """
-    rows = Rows(tuple(journal.targets), record)
+    rows = Rows(tuple(journal.targets), record, pool=journal.base.pool)
     points, simulated = search(journal, rows, plan, run, progress)
 
     def simulate(name: str, asked: NDArray[np.float64], first_seed: int) -> NDArray[np.float64]:
@@ -188,7 +188,7 @@ def best_of_search(
     journal: Journal, plan: Plan, run: Executor, progress: Progress, number: int
 ) -> list[dict[str, Any]]:
     """All parameters of the scenarios with which the search came nearest, best first; the first part of `calibrate`."""
-    rows = Rows(tuple(journal.targets))
+    rows = Rows(tuple(journal.targets), pool=journal.base.pool)
     points, simulated = search(journal, rows, plan, run, progress)
     best = np.argsort(rows.misfit(rows.standardise(simulated)), kind="stable")[:number]
     chosen: list[dict[str, Any]] = [journal.priors.parameters(point) for point in to_cube(points[best])]

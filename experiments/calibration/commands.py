@@ -13,11 +13,11 @@ from experiments.console import (
     INTERRUPTED,
     OutOption,
     PlainTable,
+    PoolOption,
     ScenarioOption,
     WorkersOption,
     console,
     misfit_steps,
-    needs_default_pool,
     scenario_from,
     steps,
     whole,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from experiments.calibration.journal import Journal, Progress
     from experiments.output import OutputFolder
     from experiments.runs.executor import Executor
+    from model.pool import Pool
     from model.scenario import Scenario
 
 RunsOption = Annotated[int, typer.Option("--runs", parser=whole(1), metavar="N", help="Simulations of the search.")]
@@ -88,6 +89,7 @@ def calibrate(
     ] = WHOLE.seed,
     workers: WorkersOption = None,
     scenario: ScenarioOption = "default",
+    pool: PoolOption = None,
     priors_file: Annotated[
         Path | None, typer.Option("--priors", metavar="FILE", help="Priors, as experiments/data/priors.toml.")
     ] = None,
@@ -111,18 +113,18 @@ def calibrate(
         ),
     ] = 0,
 ) -> None:
-    """Fit the parameters to the record up to the end of 2020."""
+    """Fit the parameters to the first part of the record."""
     from experiments import targets
     from experiments.calibration import priors, recovery
     from experiments.calibration.journal import Journal
     from experiments.output import write_table
 
-    base = _base(scenario)
-    chosen = priors.load(priors_file or priors.PRIORS).only(parameter).without(base.differences())
-    record = targets_file
-    wanted = targets.only([t for t in targets.load(record) if t.role == "fit"], list(dict.fromkeys(row or [])))
+    base = _base(scenario, pool=pool)
+    record = targets.load(targets_file, base.pool, "a calibration")
+    chosen = priors.load(priors_file or priors.PRIORS, base.pool).only(parameter).without(base.differences())
+    wanted = targets.only([t for t in record if t.role == "fit"], list(dict.fromkeys(row or [])))
     if not wanted:
-        raise targets.TargetError(f"targets = '{record}' has no row to fit; allowed: at least one with role = 'fit'")
+        raise targets.TargetError(f"targets = '{targets_file}' has no row to fit; allowed: some with role = 'fit'")
     plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, chains=chains, steps=steps_, seed=seed)
     if recover > MOST_RECORDS:
         raise PlanError(f"recover = {recover} is not allowed: at most {MOST_RECORDS}")
@@ -150,11 +152,23 @@ def calibrate(
     )
 
 
-def _base(scenario: str, scale: str | None = None) -> "Scenario":
+def _pool(scenario: str, pool: str | None, needs_record: str) -> "Pool":
+    """The pool of a scenario, if it has a record.
+
+    Raises:
+        TargetError: says what needs one.
+    """
+    from experiments import targets
+    from model.scenario import load
+
+    found: Pool = load(scenario, pool).pool
+    targets.needed_record(found, needs_record)
+    return found
+
+
+def _base(scenario: str, scale: str | None = None, pool: str | None = None) -> "Scenario":
     """A scenario with expected claims, as everything here is simulated."""
-    base = scenario_from(scenario, scale, None, None)
-    needs_default_pool(base.pool, "a calibration")
-    return base.replace(expected_claims=True)
+    return scenario_from(scenario, scale, None, None, pool).replace(expected_claims=True)
 
 
 @contextmanager
@@ -212,7 +226,7 @@ def stories(
     wave_runs: WaveRunsOption = STORY.wave_runs,
     scale: ScaleOption = STORY.scale,
     number: Annotated[
-        int, typer.Option("--number", parser=whole(2), metavar="N", help="Parameter sets of each story run over 2021.")
+        int, typer.Option("--number", parser=whole(2), metavar="N", help="Parameter sets of each story run to the end.")
     ] = STORY.set_size,
     elsewhere: Annotated[
         int | None,
@@ -225,6 +239,7 @@ def stories(
     ] = None,
     steps_: StepsOption = STORY.steps,
     workers: WorkersOption = None,
+    pool: PoolOption = None,
 ) -> None:
     """Fit rival stories of the collapse, and weigh them.
 
@@ -239,15 +254,16 @@ def stories(
     from experiments.output import OutputFolder
     from experiments.runs.executor import Executor
 
-    record = targets.load()
+    of_pool = _pool("default", pool, "fitting rival stories")
+    record = targets.load(pool=of_pool)
     wanted = [target for target in record if target.role == "fit"]
     plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, set_size=number, scale=scale, steps=steps_)
-    journals, found, told = {}, {"shipped": ensemble.load()}, {}
+    journals, found, told = {}, {"shipped": ensemble.load(pool=of_pool)} if ensemble.is_of(of_pool) else {}, {}
     try:
         with Executor(workers, kept=out) as started:  # once for all stories: a start takes as long as many simulations
             for story, what in rivals.STORIES.items():
-                base = _base(story)
-                free = rivals.priors_of(story, priors.load().without(base.differences()))
+                base = _base(story, pool=pool)
+                free = rivals.priors_of(story, priors.load(pool=of_pool).without(base.differences()))
                 journal = Journal(out / story, base, free, wanted)
                 with _at_work(journal, plan, workers, what, started) as (run, progress):
                     found[story] = best_of_search(journal, plan, run, progress, rivals.SHARED)
@@ -260,18 +276,18 @@ def stories(
                     journal.base.replace(scale=scale),
                     fit.sets(),
                     workers,
-                    f"{what} 2021",
+                    f"{what} to the end",
                     f"the same command goes on from {out}",
                     started,
                 )
-                told[story] = rivals.Told(fit, ensemble.read_off(histories, record))
+                told[story] = rivals.Told(fit, ensemble.read_off(histories, record, of_pool))
     except KeyboardInterrupt:  # while the workers start
         raise _interrupted(f"the same command goes on from {out}") from None
-    table = rivals.compare(told, record)
+    table = rivals.compare(told, record, of_pool)
     with OutputFolder(out) as folder:
         folder.table("stories.csv", table)
     screen = console()
-    screen.print(PlainTable("Rival stories, fitted to the record up to the end of 2020", table))
+    screen.print(PlainTable(f"Rival stories, fitted to the record{_until(of_pool)}", table))
     for line in rivals.conclusion(table):
         screen.print(line, highlight=False, soft_wrap=True)
 
@@ -283,6 +299,7 @@ def contested(
     wave_runs: WaveRunsOption = CONTESTED.wave_runs,
     scale: ScaleOption = CONTESTED.scale,
     workers: WorkersOption = None,
+    pool: PoolOption = None,
 ) -> None:
     """Fit the contested history; find what is never true at once."""
     from experiments import targets
@@ -291,22 +308,22 @@ def contested(
     from experiments.calibration.journal import Journal
     from experiments.calibration.misfit import Rows
 
-    rows = rival.rows()
-    base = _base("default")
-    journal = Journal(out, base, priors.load().untied(), rows, periods=base.periods)
+    base = _base("default", pool=pool)
+    rows = rival.rows(base.pool)
+    journal = Journal(out, base, priors.load(pool=base.pool).untied(), rows, periods=base.periods)
     plan = Plan(search_runs=runs, waves=waves, wave_runs=wave_runs, scale=scale)
     found, _ = _fit(journal, plan, workers, what="contested history:")
-    names = [target.id for target in targets.contested()]
+    names = [target.id for target in targets.contested(base.pool)]
     simulated = journal.simulated()
-    pairs = rival.together(Rows(tuple(rows)), simulated, names)
+    pairs = rival.together(Rows(tuple(rows), pool=base.pool), simulated, names)
     rival.keep(pairs, found.sets()[0], out)
     screen = console()
     screen.print(PlainTable("The contested history, fitted", found.table()))
     for line in rival.contradictions(pairs):
         screen.print(line, highlight=False, soft_wrap=True)
-    at_once = rival.most_at_once(Rows(tuple(rows)), simulated, names)
+    at_once = rival.most_at_once(Rows(tuple(rows), pool=base.pool), simulated, names)
     screen.print(f"most at once in one of {len(simulated)} simulations: {', '.join(at_once)}", highlight=False)
-    screen.print(f"results in {out}; the best parameters are the scenario {out}/guancha.toml", highlight=False)
+    screen.print(f"results in {out}; the best parameters are the scenario {out}/contested.toml", highlight=False)
 
 
 def validate(
@@ -319,17 +336,18 @@ def validate(
     ] = 100,
     scale: Annotated[str, typer.Option("--scale", metavar="PEOPLE", help="Real people per row.")] = "1000",
     scenario: ScenarioOption = "default",
+    pool: PoolOption = None,
     workers: WorkersOption = None,
     out: OutOption = Path("out/validate"),
 ) -> None:
-    """Hold the fitted set against 2021, which it has not seen."""
+    """Hold the fitted set against the rest of the record."""
     from experiments import targets
     from experiments.calibration import ensemble, selection, validation
     from experiments.output import OutputFolder
 
-    record = targets.load()
-    base = _base(scenario, scale)
-    sets = ensemble.some(ensemble.load(set_file or ensemble.SHIPPED), number)
+    record = targets.load(pool=_pool(scenario, pool, "a validation"))
+    base = _base(scenario, scale, pool)
+    sets = ensemble.some(ensemble.load(set_file or ensemble.SHIPPED, base.pool), number)
     fixed = [name for name in base.differences() if name in sets[0]]
     if fixed:
         raise ensemble.SetError(
@@ -337,29 +355,47 @@ def validate(
         )
     with OutputFolder(out) as folder:
         runs = _histories(base, sets, workers)
-        report = validation.report(record, ensemble.read_off(runs, record))
-        risks = selection.selection(runs)
+        report = validation.report(record, ensemble.read_off(runs, record, base.pool), base.pool)
+        risks = selection.selection(runs, base.pool)
         folder.table("validation.csv", report)
         folder.table("selection.csv", risks)
     screen = console()
     screen.print(PlainTable("The record beside the fitted set: failing rows first", report[PRINTED]))
     for line in validation.summary(report):
         screen.print(line, highlight=False)
-    screen.print(PlainTable("Own risks in the general plan, over the set: who joins, stays, leaves", risks))
+    of_plan = base.pool.plan_labels[base.pool.plan_names[0]]
+    screen.print(PlainTable(f"Own risks, {of_plan}, over the set: who joins, stays, leaves", risks))
     screen.print(f"results in {out}", highlight=False)
 
 
-def draw_bands(folder: "OutputFolder", compared: Any) -> None:
-    """Write medians and bands of the acceptable set over the record."""
+def _until(pool: "Pool") -> str:
+    """Up to which day the record of a pool may be fitted, in words."""
+    return f" up to {pool.rules.record.fitted_until}" if pool.rules.record else ""
+
+
+def check_bands(pool: "Pool") -> None:
+    """Refuse to draw bands for a pool to which no parameter sets that ship were fitted.
+
+    Raises:
+        SetError: says to which pool they were.
+    """
+    from experiments.calibration import ensemble
+
+    ensemble.load(pool=pool)
+
+
+def draw_bands(folder: "OutputFolder", compared: Any, pool: "Pool") -> None:
+    """Write medians and bands of the acceptable set over the record of a pool."""
     from experiments import figures
     from experiments.calibration import ensemble
 
-    runs = _histories(_base("default", BANDS_SCALE), ensemble.some(ensemble.load(), BANDS_SETS), None)
+    base = _base("default", BANDS_SCALE, pool.key)
+    runs = _histories(base, ensemble.some(ensemble.load(pool=pool), BANDS_SETS), None)
     quantiles = ensemble.bands(runs)
-    title = f"{len(runs)} parameter sets fitted to the record up to the end of 2020: median, 50 and 90 % bands"
+    title = f"{len(runs)} parameter sets fitted to the record{_until(base.pool)}: median, 50 and 90 % bands"
     folder.table("bands.csv", quantiles)
     folder.table("fitted_bands.csv", ensemble.condensed(quantiles))
-    folder.picture("bands.png", figures.history_figure(quantiles, compared, title))
+    folder.picture("bands.png", figures.history_figure(quantiles, compared, title, pool))
 
 
 def _histories(

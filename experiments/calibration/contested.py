@@ -1,7 +1,8 @@
 """The contested history: which of its numbers hold together, in any simulation of a fit to all of them?
 
-The article's rows are fitted together with those on membership before 2020, which nobody contests. What a rival's
-closure costs is fitted on its own here: these rows tell of 2021.
+The contested rows are fitted together with those on membership in the first years, which nobody contests
+(`uncontested_until` in the pool's `[record]`). What a rival's
+closure costs is fitted on its own here: these rows tell of it.
 """
 
 from collections.abc import Mapping
@@ -16,17 +17,23 @@ from experiments import targets
 from experiments.calibration.misfit import Rows
 from experiments.output import write, write_table, writing
 from experiments.targets import Target
+from model.pool import Pool, default
 
-UNCONTESTED_UNTIL = "2020"
-WHY = "The contested history of one article, as near as the mechanisms come to it."
+WHY = "The contested history, as near as the mechanisms come to it."
 
 
-def rows() -> list[Target]:
-    """The contested rows first, then the uncontested ones."""
-    uncontested = [
-        target for target in targets.load() if target.measure == "members" and target.when < UNCONTESTED_UNTIL
-    ]
-    return [*targets.contested(), *uncontested]
+def rows(pool: Pool | None = None) -> list[Target]:
+    """The contested rows of a pool first, then the uncontested ones.
+
+    Raises:
+        TargetError: for a pool without a contested record.
+    """
+    pool = pool or default()
+    contested = targets.contested(pool)
+    record = pool.rules.record
+    until = str(record.uncontested_until or pool.rules.launch) if record else ""
+    uncontested = [target for target in targets.load(pool=pool) if target.measure == "members" and target.when <= until]
+    return [*contested, *uncontested]
 
 
 def together(fitted: Rows, simulated: NDArray[np.float64], contested: list[str]) -> pd.DataFrame:
@@ -58,11 +65,11 @@ def together(fitted: Rows, simulated: NDArray[np.float64], contested: list[str])
 
 
 def keep(pairs: pd.DataFrame, best: Mapping[str, float], folder: Path) -> None:
-    """Write the table, and the parameters that come nearest as the scenario `guancha`."""
+    """Write the table, and the parameters that come nearest as a scenario."""
     write_table(folder / "together.csv", pairs)
     values = "\n".join(f"{name} = {value:.6g}" for name, value in best.items())
     with writing(folder, kept="simulations"):
-        write(folder / "guancha.toml", f'why = "{WHY}"\n\n[parameters]\n{values}\n'.encode())
+        write(folder / "contested.toml", f'why = "{WHY}"\n\n[parameters]\n{values}\n'.encode())
 
 
 def most_at_once(fitted: Rows, simulated: NDArray[np.float64], contested: list[str]) -> list[str]:

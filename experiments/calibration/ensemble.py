@@ -1,4 +1,4 @@
-"""The acceptable set: parameters that the record to the end of 2020 allows, and the histories that follow from them."""
+"""The acceptable set: parameters that the fitted part of a record allows, and the histories that follow from them."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,9 +13,10 @@ from experiments.runs.simulate import simulate
 from experiments.simulated import MEASURED, Simulated
 from experiments.targets import Target
 from model.errors import UserError
-from model.files import suggest
+from model.files import shown, suggest
+from model.pool import Pool, default
 from model.report import BornIn
-from model.scenario import PARAMETERS, Scenario
+from model.scenario import Scenario, declared_in
 
 SHIPPED = Path(__file__).parents[1] / "data" / "acceptable_set.csv"
 FIRST_SEED = 900_000
@@ -26,19 +27,30 @@ class SetError(UserError):
     """A set of parameters that cannot be used: one line naming the file and the column."""
 
 
-def load(file: Path = SHIPPED) -> list[dict[str, float]]:
+def load(file: Path = SHIPPED, pool: Pool | None = None) -> list[dict[str, float]]:
     """The parameter sets of a file, the centre of the posterior first.
 
+    Args:
+        file: the file.
+        pool: whose parameters they are; the default pool if none is given.
+
     Raises:
-        SetError: for an unreadable file or an unknown parameter.
+        SetError: for an unreadable file, an unknown parameter, or the sets that ship for another pool than theirs.
     """
+    pool = pool or default()
+    if file == SHIPPED and not is_of(pool):
+        raise SetError(
+            f"pool = {shown(pool.key)}: the parameter sets that ship were fitted to {provenance()['pool']['name']}; "
+            "allowed: that pool, or sets of its own, from mutualaid calibrate"
+        )
+    known = declared_in(pool).parameters
     try:
         table = pd.read_csv(file)
     except (OSError, ValueError) as error:
         raise SetError(f"parameter-sets = '{file}' cannot be read: {error}") from None
-    unknown = [str(name) for name in table if name not in PARAMETERS]
+    unknown = [str(name) for name in table if name not in known]
     if unknown:
-        raise SetError(f"column '{unknown[0]}' of {file} is not a parameter{suggest(unknown[0], PARAMETERS)}")
+        raise SetError(f"column '{unknown[0]}' of {file} is not a parameter{suggest(unknown[0], known)}")
     if table.empty:
         raise SetError(f"parameter-sets = '{file}' has no rows; allowed: at least one")
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
@@ -53,6 +65,11 @@ def provenance(file: Path = SHIPPED) -> dict[str, Any]:
     """How the set was made."""
     found: dict[str, Any] = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     return found
+
+
+def is_of(pool: Pool) -> bool:
+    """Whether the sets that ship were fitted to the record of this pool."""
+    return bool(provenance()["pool"]["name"] == pool.key)
 
 
 class History(NamedTuple):
@@ -84,16 +101,16 @@ def histories(
     return [found[number] for number in range(len(scenarios))]
 
 
-def read_off(runs: list[History], targets: list[Target]) -> np.ndarray:
-    """What each history says of each row of the record, shape (runs, targets)."""
-    records = [Simulated.of(*history) for history in runs]
+def read_off(runs: list[History], targets: list[Target], pool: Pool | None = None) -> np.ndarray:
+    """What each history of a pool says of each row of its record, shape (runs, targets)."""
+    records = [Simulated.of(*history, pool) for history in runs]
     return np.array([[MEASURED[target.measure](record, target) for target in targets] for record in records])
 
 
 def bands(runs: list[History], probabilities: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)) -> pd.DataFrame:
     """Quantiles of members, shares and recipients over the histories: one row per period, plan and probability.
 
-    Plan `all` has the members of all three.
+    Plan `all` has the members of all plans.
     """
     names = ["members", "share", "recipients"]
     parts = []

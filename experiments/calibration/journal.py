@@ -23,18 +23,19 @@ from experiments.runs.executor import Executor
 from experiments.runs.simulate import simulate
 from experiments.simulated import MEASURED, Simulated
 from experiments.targets import Target
-from model.pool import Pool, default
+from model.pool import Pool
 from model.scenario import Scenario
 
 
 def periods_to_fit(pool: Pool) -> int:
-    """Settlements simulated for a fit: up to the first after what may be fitted, from which its end is read."""
-    assert pool.rules.record is not None
-    return pool.calendar.period_of(pool.rules.record.fitted_until) + 1
+    """Settlements simulated for a fit: up to the first after what may be fitted, from which its end is read.
 
+    All of them for a pool without a record of its own.
+    """
+    if pool.rules.record is None:
+        return pool.calendar.periods
+    return min(pool.calendar.period_of(pool.rules.record.fitted_until) + 1, pool.calendar.periods)
 
-PERIODS = periods_to_fit(default())
-"""The same for the default pool."""
 
 Progress = Callable[[str, int, int, float], None]
 """Is told which step, how many are done, of how many, and a misfit: the best of a search, the median of a wave."""
@@ -54,7 +55,7 @@ class Journal(Batches):
         base: the scenario that is fitted.
         priors: of its parameters that are.
         targets: the rows to which they are fitted.
-        periods: settlements to simulate.
+        periods: settlements to simulate; those of a fit if none are given.
     """
 
     FORMAT = 1
@@ -62,10 +63,11 @@ class Journal(Batches):
     AGAIN = "the same command simulates it again"
 
     def __init__(
-        self, folder: Path, base: Scenario, priors: Priors, targets: Sequence[Target], periods: int = PERIODS
+        self, folder: Path, base: Scenario, priors: Priors, targets: Sequence[Target], periods: int | None = None
     ) -> None:
         super().__init__(folder)
-        self.base, self.priors, self.targets, self.periods = base, priors, targets, periods
+        self.base, self.priors, self.targets = base, priors, targets
+        self.periods = periods or periods_to_fit(base.pool)
 
     def at(self, folder: Path) -> "Journal":
         """A journal of the same calibration in another folder."""
@@ -84,11 +86,13 @@ class Journal(Batches):
 
     def fingerprint(self) -> dict[str, Any]:
         """What its simulations depend on: version of the model, targets, priors, what the scenario fixes, length."""
-        priors = [{key: value for key, value in vars(prior).items() if key != "source"} for prior in self.priors.fitted]
+        decisive = ("name", "kind", "low", "high", "centre", "spread")
+        priors = [{key: getattr(prior, key) for key in decisive} for prior in self.priors.fitted]
         return {
             "model": version(),
             "targets": _digest([vars(target) for target in self.targets]),
             "priors": _digest(priors, dict(self.priors.tied)),
+            "pool": {"name": self.base.pool.key, "digest": self.base.pool.digest},
             "base": self.base.differences(),
             "periods": self.periods,
         }

@@ -7,7 +7,7 @@ curve of members are not seventeen facts), so a group of n rows counts as the ro
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from experiments.targets import Target
-from model.pool import default
+from model.pool import Pool, default
 
 FREEDOM = 4.0
 """Degrees of freedom of the tail: assumed."""
@@ -43,6 +43,9 @@ class Rows:
     noise: NDArray[np.float64] | float = 0.0
     """The simulation's own noise, as a standard deviation in half bands, shape (rows,)."""
 
+    pool: Pool = field(default_factory=default, repr=False)
+    """Whose record it is."""
+
     @property
     def names(self) -> list[str]:
         """Their ids."""
@@ -52,7 +55,7 @@ class Rows:
     def groups(self) -> list[tuple[str, str]]:
         """The group of each row: what is measured, and of which plan."""
         kind = {measure: group for group, measures in GROUPS.items() for measure in measures}
-        plan = {"all": default().plan_names[0]}
+        plan = {"all": self.pool.plan_names[0]}
         return [(kind[target.measure], plan.get(target.plan, target.plan)) for target in self.targets]
 
     @cached_property

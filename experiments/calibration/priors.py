@@ -18,7 +18,8 @@ from scipy.special import ndtr, ndtri
 
 from model.errors import UserError
 from model.files import read_toml, shown, suggest
-from model.scenario import PARAMETERS, TYPES
+from model.pool import Pool, default
+from model.scenario import Declared, declared_in
 
 PRIORS = Path(__file__).parents[1] / "data" / "priors.toml"
 FEWEST = 2
@@ -57,6 +58,8 @@ class Prior:
     spread: float
     """Standard deviation of the value (normal) or of its logarithm (log_normal)."""
     source: str
+    whole: bool = False
+    """Whether the parameter is a whole number."""
 
     @property
     def _logarithmic(self) -> bool:
@@ -138,7 +141,7 @@ class Priors:
     def parameters(self, point: NDArray[np.float64]) -> dict[str, float]:
         """The parameters at a point of the unit cube, tied ones included."""
         chosen = {
-            prior.name: TYPES[prior.name](np.round(prior.value(u)) if TYPES[prior.name] is int else prior.value(u))
+            prior.name: int(np.round(prior.value(u))) if prior.whole else float(prior.value(u))
             for prior, u in zip(self.fitted, point, strict=True)
         }
         return chosen | {name: chosen[other] for name, other in self.tied.items()}
@@ -148,28 +151,36 @@ class Priors:
         return np.array([float(prior.quantile(parameters[prior.name])) for prior in self.fitted])
 
 
-def load(file: Path = PRIORS) -> Priors:
+def load(file: Path = PRIORS, pool: Pool | None = None) -> Priors:
     """The priors of a file.
+
+    Args:
+        file: the file.
+        pool: whose parameters they are of, the default pool if none is given. Of those that ship, the ones that the
+            pool does not have are left out.
 
     Raises:
         PriorError: for an unknown parameter or kind, a missing number, or a prior outside the parameter's bounds.
     """
     content = read_toml(file, "priors", PriorError)
+    declared = declared_in(pool or default())
+    if file == PRIORS:
+        content = {name: entry for name, entry in content.items() if name in declared.parameters}
     for name in content:
-        if name not in PARAMETERS:
-            raise PriorError(f"unknown parameter '{name}' in {file.name}{suggest(name, PARAMETERS)}")
+        if name not in declared.parameters:
+            raise PriorError(f"unknown parameter '{name}' in {file.name}{suggest(name, declared.parameters)}")
     for name, entry in content.items():
         if not isinstance(entry, Mapping):
             raise PriorError(f"{name} = {shown(entry)} in {file.name} is not a table: kind, low, high, source")
     tied = {name: str(entry["same_as"]) for name, entry in content.items() if "same_as" in entry}
-    fitted = tuple(_prior(name, entry, file) for name, entry in content.items() if name not in tied)
+    fitted = tuple(_prior(name, entry, file, declared) for name, entry in content.items() if name not in tied)
     for name, other in tied.items():
         if other not in {prior.name for prior in fitted}:
             raise PriorError(f"same_as = '{other}' of {name} in {file.name} is not a fitted parameter")
     return Priors(fitted, tied)
 
 
-def _prior(name: str, entry: Mapping[str, Any], file: Path) -> Prior:
+def _prior(name: str, entry: Mapping[str, Any], file: Path, declared: Declared) -> Prior:
     where = f"in the prior of {name} in {file.name}"
     kind = entry.get("kind")
     if kind not in KINDS:
@@ -182,7 +193,7 @@ def _prior(name: str, entry: Mapping[str, Any], file: Path) -> Prior:
             raise PriorError(f"{key} = {shown(value)} {where} is not a number")
         numbers[key] = float(value)
     low, high = numbers["low"], numbers["high"]
-    bounds = PARAMETERS[name]
+    bounds, whole = declared.parameters[name], declared.types[name] is int
     if not bounds.low <= low < high <= bounds.high:
         allowed = f"low < high within {bounds.low:g} to {bounds.high:g} ({bounds.unit})"
         raise PriorError(f"low = {low:g}, high = {high:g} {where}; allowed: {allowed}")
@@ -191,4 +202,4 @@ def _prior(name: str, entry: Mapping[str, Any], file: Path) -> Prior:
     centre, spread = numbers.get("centre", (low + high) / 2), numbers.get("spread", high - low)
     if not (low < centre < high and 0 < spread < math.inf):
         raise PriorError(f"centre = {centre:g}, spread = {spread:g} {where}; allowed: centre inside, spread above 0")
-    return Prior(name, kind, low, high, centre, spread, str(entry.get("source", "assumed")))
+    return Prior(name, kind, low, high, centre, spread, str(entry.get("source", "assumed")), whole)

@@ -40,7 +40,7 @@ def recover(journal: Journal, truths: int, run: Executor, progress: Progress) ->
 
     The rank is the share of the posterior's draws that are smaller.
     """
-    rows = Rows(tuple(journal.targets))
+    rows = Rows(tuple(journal.targets), pool=journal.base.pool)
     true, records = _synthetic(journal, rows, truths, run)
     lines = []
     for number, (point, record) in enumerate(zip(true, records, strict=True)):

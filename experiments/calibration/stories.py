@@ -14,6 +14,7 @@ from experiments.calibration.misfit import Rows
 from experiments.calibration.priors import Priors
 from experiments.calibration.validation import report
 from experiments.targets import Target
+from model.pool import Pool, default
 
 STORIES = {
     "maturation": "maturation only",
@@ -38,7 +39,7 @@ EDGE = 0.001
 
 @dataclass(frozen=True)
 class Told:
-    """A story that was fitted to the rows up to the end of 2020, and run over 2021."""
+    """A story that was fitted to the rows that may be, and run to the end of the record."""
 
     fit: Fit
     simulated: NDArray[np.float64]
@@ -66,23 +67,24 @@ def priors_of(story: str, priors: Priors) -> Priors:
     return replace(priors, fitted=fitted)
 
 
-def compare(told: Mapping[str, Told], record: list[Target]) -> pd.DataFrame:
-    """One line a story, best first.
+def compare(told: Mapping[str, Told], record: list[Target], pool: Pool | None = None) -> pd.DataFrame:
+    """One line a story of a pool, best first.
 
     Columns: `misfit_best` and `misfit` (mean over the acceptable set) on the `fit` rows; `fit_inside` rows with the
-    median in their band; for the rows after 2020 the same, and the `crps` (a share of the published value).
+    median in their band; for the `validate` rows the same, and the `crps` (a share of the published value).
     `weight_fit` and `weight_validate`: in proportion to the likelihood of those rows, averaged over the set (posterior
     Bayes factors, Aitkin 1991); `.._low` and `.._high` their 90 % interval when the members of each set are drawn anew
     (bootstrap). Rows count as independent.
     """
     ahead = [number for number, target in enumerate(record) if target.role == "validate"]
-    later = Rows(tuple(record[number] for number in ahead))
+    pool = pool or default()
+    later = Rows(tuple(record[number] for number in ahead), pool=pool)
     # Without each story's own noise: a noisy one would be forgiven more.
     on_fit = [story.fit.rows.misfit(story.fit.rows.standardise(story.fit.simulated)) for story in told.values()]
     on_later = [later.misfit(later.standardise(story.simulated[:, ahead])) for story in told.values()]
     lines = []
     for (name, story), misfits in zip(told.items(), on_fit, strict=True):
-        table = report(record, story.simulated).set_index("role").loc["validate"]
+        table = report(record, story.simulated, pool).set_index("role").loc["validate"]
         fitted = story.fit.table()["inside"]
         lines.append(
             {
@@ -146,7 +148,7 @@ def conclusion(table: pd.DataFrame) -> list[str]:
             f"the fits are unfinished: every story can be nearly like '{STORIES['maturation']}', and "
             f"'{STORIES['default']}' like any, but best misfits are up to {slack:.1f} worse than those"
         )
-    for column, what, error in (("weight_fit", "up to the end of 2020", slack), ("weight_validate", "of 2021", 0.0)):
+    for column, what, error in (("weight_fit", "that were fitted", slack), ("weight_validate", "that were not", 0.0)):
         best = table.iloc[int(table[column].argmax())]
         least = EXCLUDED * np.exp(-error)
         out = table[f"{column}_high"] < least

@@ -48,7 +48,10 @@ def naive_forecasts(targets: list[Target], pool: Pool | None = None) -> pd.DataF
 
 def _naive_table(pool: Pool, file: str) -> list[dict[str, str]]:
     """The rows of the table, as text."""
-    table = pd.read_csv(io.StringIO(pool.content[file]), dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(io.StringIO(pool.content[file]), dtype=str, keep_default_na=False)
+    except ValueError as error:
+        raise TargetError(f"{file} cannot be read: {error}") from None
     for column in NAIVE_COLUMNS:
         if column not in table:
             raise TargetError(f"column '{column}' is missing in {file}; needed: {', '.join(NAIVE_COLUMNS)}")
@@ -71,17 +74,18 @@ def crps(forecast: NDArray[np.float64], value: float) -> float:
     return float(np.abs(forecast - value).mean() - spread / 2)
 
 
-def report(targets: list[Target], simulated: NDArray[np.float64]) -> pd.DataFrame:
+def report(targets: list[Target], simulated: NDArray[np.float64], pool: Pool | None = None) -> pd.DataFrame:
     """One line a row of the record: bands, whether inside, and scores; failing rows first.
 
     Args:
         targets: the rows.
         simulated: what each member of the set says, shape (set, rows).
+        pool: whose record it is; the default pool if none is given.
 
     Columns: `inside` the median lies in the accepted band; `covered` the published value lies in the 90 % band;
     `held` either; `crps` and that of the naive forecasts are shares of the published value (`validate` rows only).
     """
-    naive = naive_forecasts(targets).set_index("id")[list(SCORES.values())].astype(np.float64)
+    naive = naive_forecasts(targets, pool).set_index("id")[list(SCORES.values())].astype(np.float64)
     lines = []
     for position, target in enumerate(targets):
         values = simulated[:, position]
@@ -129,7 +133,7 @@ def summary(table: pd.DataFrame) -> list[str]:
         for name, column in (
             ("model", "crps"),
             ("last value", "crps_last"),
-            ("trend of 2020", "crps_trend"),
+            ("trend", "crps_trend"),
             ("damped trend", "crps_damped"),
         )
     )

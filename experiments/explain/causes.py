@@ -127,7 +127,7 @@ class Causes(Batches):
         """
         made_with = {
             "model": version(),
-            "pool": self.base.pool.key,
+            "pool": {"name": self.base.pool.key, "digest": self.base.pool.digest},
             "base": self.base.differences(),
             "mechanisms": {mechanism.name: dict(mechanism.off) for mechanism in self.mechanisms},
         }

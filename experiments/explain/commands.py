@@ -63,7 +63,7 @@ def explain(
 
     base = scenario_from(scenario, scale, seed, set_, pool, policy).replace(expected_claims=True)
     chosen = mechanisms.load(mechanisms_file or mechanisms.SHIPPED, mechanism, base)
-    sets = ensemble.some(ensemble.load(), replicates) if posterior else [{}] * replicates
+    sets = ensemble.some(ensemble.load(pool=base.pool), replicates) if posterior else [{}] * replicates
     causes = of_causes.Causes(out, base, chosen, sets)
     causes.open()
     try:

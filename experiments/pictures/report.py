@@ -98,7 +98,8 @@ def _of_run(folder: Path) -> dict[str, Any]:
     targets = frames.get("targets", pd.DataFrame())
     if len(targets):
         title = "The published record beside the simulation, headline rows first"
-        tables.append(table(title, record_table(targets), inside_counts(targets)))
+        until = pool.rules.record.fitted_until if pool.rules.record else None
+        tables.append(table(title, record_table(targets), inside_counts(targets, until)))
     if len(history):
         tables.append(table("Year by year", year_table(history, pool.rules.currency.name)))
     fitted = kept.fitted(scenario)
@@ -153,7 +154,6 @@ def _made_with(versions: Mapping[str, str]) -> str:
 def _of_sweep(folder: Path) -> dict[str, Any]:
     from experiments.sweeps.figures import study_figure
     from experiments.sweeps.results import Results
-    from experiments.sweeps.summaries import SUMMARIES
 
     results = Results(folder)
     study = results.content
@@ -161,7 +161,7 @@ def _of_sweep(folder: Path) -> dict[str, Any]:
         raise kept.KeptError(f"{shown(str(folder))} has no results yet; mutualaid sweep makes them")
     verdicts = results.verdicts
     keys = ["point", *results.design.names]
-    means = verdicts.pivot(index=keys, columns="summary", values="mean")[list(SUMMARIES)].reset_index()
+    means = verdicts.pivot(index=keys, columns="summary", values="mean")[list(results.outcomes)].reset_index()
     tables = [table("Means over the replicates at each point", means)]
     reference = results.baseline()
     apart = results.differences(reference)
@@ -191,16 +191,14 @@ def _of_sweep(folder: Path) -> dict[str, Any]:
 
 def _held(results: Any, apart: pd.DataFrame, reference: int) -> str:
     """What moved with the design: the expectation is prose, so the report lays the evidence beside it."""
-    from experiments.sweeps.summaries import SUMMARIES
-
     if apart.empty:
         return "Nothing is compared in pairs in this study; the table of means is the evidence."
     lines = []
-    for name in SUMMARIES:
+    for name, summary in results.outcomes.items():
         rows = apart[apart["summary"] == name]
         up, down = int((rows["low"] > 0).sum()), int((rows["high"] < 0).sum())
         if len(rows):
-            lines.append(f"{SUMMARIES[name].label}: up at {up}, down at {down} of {len(rows)} points")
+            lines.append(f"{summary.label}: up at {up}, down at {down} of {len(rows)} points")
     return (
         f"Against point {reference} ({results.named(reference)}), with 95 % intervals that leave out zero: "
         f"{'; '.join(lines)}. Hold this against the expectation above."
@@ -211,6 +209,7 @@ def _toml(study: Mapping[str, Any]) -> str:
     """A study as the file that makes it."""
     design = study["design"]
     plain = {key: value for key, value in study.items() if key not in {"design", "parameters", "base"}}
+    plain["pool"] = study["pool"]["name"]
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items() if value is not None]
     if study.get("parameters"):
         lines += ["", "[parameters]", *(f"{key} = {json.dumps(value)}" for key, value in study["parameters"].items())]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.console import INTERRUPTED, PlainTable, WorkersOption, console, steps, whole
+from experiments.console import INTERRUPTED, PlainTable, PoolOption, WorkersOption, console, steps, whole
 
 if TYPE_CHECKING:
     from experiments.sweeps.study import Study
@@ -52,12 +52,13 @@ def sweep(
     ] = "1/1",
     retry: RetryOption = False,
     dashboard: DashboardOption = None,
+    pool: PoolOption = None,
 ) -> None:
     """Run a study; after an interruption, only the missing runs."""
     from experiments.sweeps.engine import Shard
     from experiments.sweeps.study import load
 
-    chosen = load(study)
+    chosen = load(study, pool)
     folder = out or Path("out/sweep") / Path(study).stem
     options = {"scheduler": scheduler, "retry": retry, "dashboard": dashboard}
     failed = _run("runs", chosen, folder, workers, shard=Shard.parse(shard), **options)
@@ -187,11 +188,10 @@ def _print_summaries(found: Any, screen: Any, baseline: int) -> None:
     import pandas as pd
 
     from experiments.sweeps import replication
-    from experiments.sweeps.summaries import SUMMARIES
 
     verdicts = found.verdicts
     keys = ["point", *found.design.names]
-    means = verdicts.pivot(index=keys, columns="summary", values="mean")[list(SUMMARIES)].reset_index()
+    means = verdicts.pivot(index=keys, columns="summary", values="mean")[list(found.outcomes)].reset_index()
     screen.print(PlainTable(found.content["question"], means.head(MOST_LINES), len(keys)))
     if len(means) > MOST_LINES:
         screen.print(f"and {len(means) - MOST_LINES} points more", highlight=False)
@@ -212,7 +212,7 @@ def _print_summaries(found: Any, screen: Any, baseline: int) -> None:
         if of_means.empty:
             continue
         worst = int(of_means.loc[of_means["variation"].fillna(0.0).idxmax(), "point"])
-        there = runs.loc[runs["point"] == worst, list(SUMMARIES)].to_dict("records")
+        there = runs.loc[runs["point"] == worst, list(found.outcomes)].to_dict("records")
         by_number = replication.variation_by_number(there, str(name))
         lines.append(
             {
@@ -246,6 +246,7 @@ def sensitivity(
     scheduler: SchedulerOption = None,
     retry: RetryOption = False,
     dashboard: DashboardOption = None,
+    pool: PoolOption = None,
 ) -> None:
     """Find the parameters that matter: curves, Morris, Sobol'."""
     from experiments.output import OutputFolder
@@ -254,7 +255,7 @@ def sensitivity(
     from experiments.sweeps.results import Results
     from experiments.sweeps.study import load
 
-    chosen = load(study)
+    chosen = load(study, pool)
     folder = out or Path("out/sensitivity") / Path(study).stem
     screen = console()
     for method, part in analysis.designs(chosen).items():
@@ -269,7 +270,9 @@ def sensitivity(
         results.table("curves.csv", curves)
         results.table("morris.csv", screening)
         results.table("sobol.csv", indices)
-        results.picture("sensitivity.png", sensitivity_figure(curves, screening, indices, chosen.question))
+        results.picture(
+            "sensitivity.png", sensitivity_figure(curves, screening, indices, each["morris"].outcomes, chosen.question)
+        )
     if len(indices):
         strongest = indices.sort_values(["summary", "total"], ascending=[True, False], kind="stable")
         screen.print(

@@ -12,7 +12,8 @@ from scipy.stats import qmc
 
 from model.errors import UserError
 from model.files import shown, suggest
-from model.scenario import PARAMETERS, TYPES
+from model.pool import Pool, default
+from model.scenario import Declared, declared_in
 
 LISTS, SAMPLES = ("list", "grid"), ("latin_hypercube", "sobol", "saltelli", "morris", "one_at_a_time")
 KINDS = (*LISTS, *SAMPLES)
@@ -34,12 +35,13 @@ class Range:
     low: float
     high: float
     log: bool = False
+    whole: bool = False
 
     def at(self, share: NDArray[np.float64]) -> list[Any]:
         """The values at these shares of the way from low to high; whole numbers where the parameter is one."""
         low, high = self.low, self.high
         values = np.clip(low * (high / low) ** share if self.log else low + (high - low) * share, low, high)
-        return [round(value) if TYPES[self.name] is int else float(value) for value in values]
+        return [round(value) if self.whole else float(value) for value in values]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Design:
             bounds.
         size: points of `latin_hypercube` and `sobol`, base sample of `saltelli` (size x (parameters + 2) points),
             trajectories of `morris` (size x (parameters + 1) points), values of each parameter of `one_at_a_time`.
+        pool: whose parameters they are; the default pool if none is given.
 
     Raises:
         StudyError: for a kind, a parameter or a size that is not allowed.
@@ -73,6 +76,8 @@ class Design:
     size: int = 0
     """Points of `latin_hypercube` and `sobol`, base sample of `saltelli` (size x (parameters + 2) points),
     trajectories of `morris` (size x (parameters + 1) points), values of each parameter of `one_at_a_time`."""
+    pool: Pool | None = field(default=None, repr=False)
+    """Whose parameters they are; the default pool if none is given."""
 
     def __post_init__(self) -> None:
         """Check everything that can be checked without sampling.
@@ -85,9 +90,10 @@ class Design:
                 f"kind = {shown(self.kind)} in [design]{suggest(str(self.kind), dict.fromkeys(KINDS))}; "
                 f"allowed: {', '.join(KINDS)}"
             )
+        known = self.declared.parameters
         for name in self.parameters:
-            if name not in PARAMETERS:
-                raise StudyError(f"unknown parameter '{name}' in [design.parameters]{suggest(name, PARAMETERS)}")
+            if name not in known:
+                raise StudyError(f"unknown parameter '{name}' in [design.parameters]{suggest(name, known)}")
         if self.kind in LISTS:
             self._check_lists()
         else:
@@ -121,6 +127,15 @@ class Design:
             )
 
     @property
+    def declared(self) -> Declared:
+        """The parameters that a scenario of the pool has."""
+        return declared_in(self.pool or default())
+
+    def content(self) -> dict[str, Any]:
+        """What a study file says of it."""
+        return {"kind": self.kind, "parameters": dict(self.parameters), "size": self.size}
+
+    @property
     def names(self) -> list[str]:
         """The parameters that vary, in the order in which they were named."""
         return list(self.parameters)
@@ -128,7 +143,7 @@ class Design:
     @property
     def ranges(self) -> list[Range]:
         """The range of each parameter, for the kinds that sample."""
-        return [_range(name, entry) for name, entry in self.parameters.items()]
+        return [_range(name, entry, self.declared) for name, entry in self.parameters.items()]
 
     @property
     def number(self) -> int:
@@ -209,10 +224,10 @@ def _saltelli(dimension: int, size: int, seed: int) -> NDArray[np.float64]:
     return np.asarray(blocks.reshape(-1, dimension))
 
 
-def _range(name: str, entry: Any) -> Range:
-    par = PARAMETERS[name]
+def _range(name: str, entry: Any, declared: Declared) -> Range:
+    par, kind = declared.parameters[name], declared.types[name]
     where = f"{name} = {shown(entry)} in [design.parameters]"
-    if TYPES[name] is bool:
+    if kind is bool:
         raise StudyError(f"{where}: a yes or no has no range; allowed: kind = 'grid' or 'list'")
     if not isinstance(entry, Mapping):
         raise StudyError(f"{where} is not a range; allowed: {{low = .., high = .., log = true or false}}, or {{}}")
@@ -234,4 +249,4 @@ def _range(name: str, entry: Any) -> Range:
         )
     if log and low <= 0:
         raise StudyError(f"low = {low:g} of {name} in [design.parameters]: with log = true it must be above 0")
-    return Range(name, float(low), float(high), log)
+    return Range(name, float(low), float(high), log, whole=kind is int)

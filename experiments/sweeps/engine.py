@@ -21,6 +21,7 @@ from experiments.sweeps import replication
 from experiments.sweeps.design import StudyError
 from experiments.sweeps.store import Store, Unit, read_summaries, version
 from experiments.sweeps.study import FIRST_REPLICATES, Study, Work
+from experiments.sweeps.summaries import Summary, summaries_of
 from experiments.sweeps.units import Task, run_unit
 from model import memory
 from model.files import shown
@@ -86,11 +87,25 @@ def _owned(work: Work, shard: Shard) -> Callable[[int], bool]:
     return lambda point: shard.has(point) or point == work.baseline
 
 
-def missing(work: Work, finished: Mapping[Unit, Path], failed: Container[Unit], shard: Shard) -> list[Unit]:
-    """The units to run now, in the order of the study; with replicates = "auto", this round's."""
+def missing(
+    work: Work,
+    finished: Mapping[Unit, Path],
+    failed: Container[Unit],
+    shard: Shard,
+    outcomes: Mapping[str, Summary],
+) -> list[Unit]:
+    """The units to run now, in the order of the study; with replicates = "auto", this round's.
+
+    Args:
+        work: how many runs the study asks for.
+        finished: units that have a result, with its file.
+        failed: units that were set aside.
+        shard: which points are this sweep's.
+        outcomes: the summaries of the pool, which tell whether replicates are enough.
+    """
     points = list(filter(_owned(work, shard), range(work.points)))
     if work.replicates == "auto":
-        units = _next_round(work, finished, points)
+        units = _next_round(work, finished, points, outcomes)
     else:
         each = int(work.replicates)
         firsts = range(0, each, MOST_TOGETHER)
@@ -98,7 +113,9 @@ def missing(work: Work, finished: Mapping[Unit, Path], failed: Container[Unit], 
     return [unit for unit in units if unit not in finished and unit not in failed]
 
 
-def _next_round(work: Work, finished: Mapping[Unit, Path], points: Sequence[int]) -> list[Unit]:
+def _next_round(
+    work: Work, finished: Mapping[Unit, Path], points: Sequence[int], outcomes: Mapping[str, Summary]
+) -> list[Unit]:
     """The replicates that these points need next: those that were lost, or else the next round.
 
     A round is kept as a whole, so that every next one is the same. The baseline has as many replicates as the point
@@ -124,9 +141,11 @@ def _next_round(work: Work, finished: Mapping[Unit, Path], points: Sequence[int]
         if not number or rounds[point][-1].end > number:
             ends[point] = next((unit.first for unit in rounds[point] if unit.first > number), FIRST_REPLICATES)
         elif baseline is None:
-            if not replication.known(summaries(point), None, work.tolerance):
+            if not replication.known(summaries(point), None, work.tolerance, outcomes):
                 ends[point] = replication.grown(number, work.most_replicates)
-        elif have[baseline] >= number and not replication.known(summaries(point), reference[:number], work.tolerance):
+        elif have[baseline] >= number and not replication.known(
+            summaries(point), reference[:number], work.tolerance, outcomes
+        ):
             ends[point] = replication.grown(number, work.most_replicates)
         wanted = max(wanted, ends[point])
     if baseline is not None:
@@ -190,6 +209,7 @@ def sweep(
     store = Store(Path(folder))
     store.open(study)
     owned = _owned(study.work, shard)
+    outcomes = summaries_of(study.design.pool)
     if retry:
         store.forget_failures(lambda unit: owned(unit.point))
 
@@ -198,7 +218,7 @@ def sweep(
         finished, failed = store.finished(), store.failed()
         done = sum(unit.runs for unit in finished if owned(unit.point))
         lost = [unit for unit in failed if owned(unit.point) and unit not in finished]
-        return missing(study.work, finished, failed, shard), done, len(lost)
+        return missing(study.work, finished, failed, shard, outcomes), done, len(lost)
 
     units, done, failed = look()
     state = Progress(done=done, of=done + sum(unit.runs for unit in units), failed=failed, begun=done)

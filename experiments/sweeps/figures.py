@@ -1,6 +1,7 @@
 """Pictures of a sweep: its summaries over the design, and the sensitivity of each to every parameter."""
 
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,21 +13,29 @@ from matplotlib.figure import Figure
 from experiments.style import BLUE, LIGHT_BLUE, plain
 from experiments.sweeps.design import SAMPLES
 from experiments.sweeps.results import Results
-from experiments.sweeps.summaries import SUMMARIES
-from model.scenario import PARAMETERS
+from experiments.sweeps.summaries import Summary
 
 MOST_COLUMNS = 5
 LETTERS_PER_INCH = 13
 """Of small print: where a caption is wrapped."""
-SHORT = {
-    "peak_members": "most members\n(million)",
-    "fall_2021": "fall of 2021\n(%)",
-    "share_2019": "share 2019\n(yuan)",
-    "share_2020": "share 2020\n(yuan)",
-    "seniors_share_2020": "seniors' share\n2020 (yuan)",
-    "selection": "risk of members\nover all eligible",
-}
-UNITS = {"peak_members": 1e-6, "fall_2021": 100.0}
+LABEL_WIDTH = 18
+"""Letters of a line beside an axis."""
+
+
+def _factor(summary: Summary, values: Any) -> tuple[float, str]:
+    """By what the values of a summary are multiplied to be drawn, and their unit then."""
+    if summary.unit == "share":
+        return 100.0, "%"
+    if summary.unit == "people":
+        known = np.abs(np.asarray(values, dtype=np.float64))
+        most = float(known[np.isfinite(known)].max(initial=0.0))
+        return (1e-6, "million") if most >= 1e6 else (1e-3, "thousand") if most >= 1e4 else (1.0, "people")
+    return 1.0, "" if summary.unit == "ratio" else summary.unit
+
+
+def _label(summary: Summary, unit: str) -> str:
+    words = f"{summary.short or summary.label} ({unit})" if unit else summary.short or summary.label
+    return textwrap.fill(words, LABEL_WIDTH)
 
 
 def study_figure(results: Results, baseline: int | None = None) -> Figure:
@@ -46,13 +55,15 @@ def study_figure(results: Results, baseline: int | None = None) -> Figure:
         widths = [half.get((row.point, row.summary), 0.0) for row in verdicts[["point", "summary"]].itertuples()]
         verdicts = verdicts.assign(low=verdicts["mean"] - widths, high=verdicts["mean"] + widths)
     columns = sorted(verdicts[names[2]].unique()) if len(names) == 3 else [None]
-    figure, axes = _grid(len(columns), results.content["question"])
-    for row, name in enumerate(SUMMARIES):
+    figure, axes = _grid(len(columns), results)
+    for row, (name, summary) in enumerate(results.outcomes.items()):
         known = verdicts[verdicts["summary"] == name]
+        factor, unit = _factor(summary, known["mean"])
+        axes[row, 0].set_ylabel(_label(summary, unit), fontsize=8)
         for column, third in enumerate(columns):
             axis = axes[row, column]
             there = known if third is None else known[known[names[2]] == third]
-            _lines(axis, there, names[:2], UNITS.get(name, 1.0))
+            _lines(axis, there, names[:2], factor)
             if row == 0 and third is not None:
                 axis.set_title(f"{names[2]} = {third:g}", fontsize=9)
     if len(names) > 1:
@@ -60,23 +71,25 @@ def study_figure(results: Results, baseline: int | None = None) -> Figure:
         figure.legend(handles, labels, title=names[1], loc="outside lower center", ncols=8, fontsize=8, frameon=False)
     if names:
         for axis in axes[-1]:
-            axis.set_xlabel(f"{names[0]} ({PARAMETERS[names[0]].unit})", fontsize=8)
+            axis.set_xlabel(_named(results, names[0]), fontsize=8)
     band = f"paired difference from {results.named(reference)}, around the mean" if len(apart) else "mean"
     caption = f"Lines: means over the replicates. Bands: 95 % intervals of the {band}."
     figure.supxlabel(textwrap.fill(caption, round(LETTERS_PER_INCH * figure.get_figwidth())), fontsize=8)
     return figure
 
 
-def _grid(columns: int, title: str) -> tuple[Figure, Any]:
+def _named(results: Results, name: str) -> str:
+    return f"{name} ({results.design.declared.parameters[name].unit})"
+
+
+def _grid(columns: int, results: Results) -> tuple[Figure, Any]:
     """A row of axes for each summary, sharing their scale."""
     figure = Figure(figsize=(max(6.5, 1.2 + 2.9 * columns), 11), layout="constrained")
-    figure.suptitle(textwrap.fill(title, 90), fontsize=12, parse_math=False)
-    axes = figure.subplots(len(SUMMARIES), columns, sharex="col", sharey="row", squeeze=False)
+    figure.suptitle(textwrap.fill(results.content["question"], 90), fontsize=12, parse_math=False)
+    axes = figure.subplots(len(results.outcomes), columns, sharex="col", sharey="row", squeeze=False)
     plain(axes.flat)
     for axis in axes.flat:
         axis.tick_params(labelsize=8)
-    for row, name in enumerate(SUMMARIES):
-        axes[row, 0].set_ylabel(SHORT[name], fontsize=8)
     return figure, axes
 
 
@@ -100,30 +113,38 @@ def _lines(axis: Axes, known: pd.DataFrame, names: list[str], unit: float) -> No
 
 def _dots(results: Results, names: list[str]) -> Figure:
     table = results.summaries
-    figure, axes = _grid(len(names), results.content["question"])
-    for row, summary in enumerate(SUMMARIES):
+    figure, axes = _grid(len(names), results)
+    for row, (summary, described) in enumerate(results.outcomes.items()):
+        factor, unit = _factor(described, table[summary])
+        axes[row, 0].set_ylabel(_label(described, unit), fontsize=8)
         for column, name in enumerate(names):
             axis = axes[row, column]
-            axis.plot(table[name].astype(float), table[summary] * UNITS.get(summary, 1.0), ".", ms=3, alpha=0.5)
-            axes[-1, column].set_xlabel(f"{name} ({PARAMETERS[name].unit})", fontsize=8)
+            axis.plot(table[name].astype(float), table[summary] * factor, ".", ms=3, alpha=0.5)
+            axes[-1, column].set_xlabel(_named(results, name), fontsize=8)
     return figure
 
 
-def sensitivity_figure(curves: pd.DataFrame, screening: pd.DataFrame, indices: pd.DataFrame, title: str) -> Figure:
+def sensitivity_figure(
+    curves: pd.DataFrame,
+    screening: pd.DataFrame,
+    indices: pd.DataFrame,
+    outcomes: Mapping[str, Summary],
+    title: str,
+) -> Figure:
     """A row for each summary: curves over each parameter's range, Morris' mean effect, Sobol' first and total index."""
     names = list(dict.fromkeys(curves["parameter"]))
     shades = dict(zip(names, colormaps["tab20"](np.arange(len(names)) % 20), strict=True))
-    figure = Figure(figsize=(13, 2.6 * len(SUMMARIES)), layout="constrained")
+    figure = Figure(figsize=(13, 2.6 * len(outcomes)), layout="constrained")
     figure.suptitle(textwrap.fill(title, 120), fontsize=13, parse_math=False)
-    axes = figure.subplots(len(SUMMARIES), 3, squeeze=False, width_ratios=[1.2, 1, 1])
-    for row, summary in enumerate(SUMMARIES):
-        unit = UNITS.get(summary, 1.0)
+    axes = figure.subplots(len(outcomes), 3, squeeze=False, width_ratios=[1.2, 1, 1])
+    for row, (summary, described) in enumerate(outcomes.items()):
+        factor, unit = _factor(described, curves[summary])
         curve, morris, sobol = axes[row]
         for name in names:
             values = curves[curves["parameter"] == name]
-            curve.plot(np.linspace(0, 1, len(values)), values[summary] * unit, color=shades[name], label=name, lw=1.6)
-        curve.set_ylabel(SHORT[summary], fontsize=8)
-        _bars(morris, screening, summary, {"mu_star": "half_width"}, unit)
+            curve.plot(np.linspace(0, 1, len(values)), values[summary] * factor, color=shades[name], label=name, lw=1.6)
+        curve.set_ylabel(_label(described, unit), fontsize=8)
+        _bars(morris, screening, summary, {"mu_star": "half_width"}, factor)
         _bars(sobol, indices, summary, {"first": "first_half_width", "total": "total_half_width"}, 1.0)
         sobol.set_xlim(left=0)
     axes[0, 0].set_title("one at a time, the others as in the scenario", fontsize=9)

@@ -9,21 +9,21 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from experiments.sweeps.summaries import SUMMARIES, Summary
+from experiments.sweeps.summaries import Summary
 
 CONFIDENCE = 0.95
 GROWTH = 1.5
 """With "auto": replicates grow by this factor until they are enough."""
 
 
-def verdict(runs: Sequence[Mapping[Any, float]], tolerance: float) -> pd.DataFrame:
+def verdict(runs: Sequence[Mapping[Any, float]], tolerance: float, summaries: Mapping[str, Summary]) -> pd.DataFrame:
     """One line a summary: replicates, mean, 95 % interval, coefficient of variation, and whether they are enough.
 
     Enough: the half width of Student's interval is at most `tolerance` of the mean, or `tolerance` itself for figures
     that are shares. A summary that no run reaches has nothing to be known.
     """
     lines = []
-    for name, summary in SUMMARIES.items():
+    for name, summary in summaries.items():
         values = np.array([run[name] for run in runs], dtype=np.float64)
         values = values[np.isfinite(values)]
         n = values.size
@@ -44,7 +44,7 @@ def verdict(runs: Sequence[Mapping[Any, float]], tolerance: float) -> pd.DataFra
 
 
 def differences(
-    runs: pd.DataFrame, baseline: int, names: Sequence[str], summaries: Mapping[str, Summary] = SUMMARIES
+    runs: pd.DataFrame, baseline: int, names: Sequence[str], summaries: Mapping[str, Summary]
 ) -> pd.DataFrame:
     """Paired differences of every summary at each other point from the baseline point, with common random numbers.
 
@@ -84,7 +84,9 @@ def differences(
     return pd.DataFrame(lines)
 
 
-def paired_verdict(apart: pd.DataFrame, runs: pd.DataFrame, baseline: int, tolerance: float) -> pd.DataFrame:
+def paired_verdict(
+    apart: pd.DataFrame, runs: pd.DataFrame, baseline: int, tolerance: float, summaries: Mapping[str, Summary]
+) -> pd.DataFrame:
     """Paired differences from a point, and whether each is known well enough (`enough`).
 
     Enough: the half width of the paired interval is at most `tolerance` of the baseline's mean, or `tolerance` itself
@@ -95,9 +97,10 @@ def paired_verdict(apart: pd.DataFrame, runs: pd.DataFrame, baseline: int, toler
         runs: one row a run, the baseline's among them.
         baseline: the point from which differences were taken.
         tolerance: a share of the mean.
+        summaries: those of the pool.
     """
-    means = runs.loc[runs["point"] == baseline, list(SUMMARIES)].mean()
-    wanted = [tolerance * (1.0 if SUMMARIES[name].unit == "share" else abs(means[name])) for name in apart["summary"]]
+    means = runs.loc[runs["point"] == baseline, list(summaries)].mean()
+    wanted = [tolerance * (1.0 if summaries[name].unit == "share" else abs(means[name])) for name in apart["summary"]]
     half = (apart["high"] - apart["low"]) / 2
     return apart.assign(enough=(half <= wanted) | (apart["pairs"] == 0))
 
@@ -118,23 +121,30 @@ def variation_by_number(runs: Sequence[dict[str, float]], name: str) -> list[flo
         return [float(values[:n].std(ddof=1) / abs(values[:n].mean())) for n in range(2, values.size + 1)]
 
 
-def known(runs: Sequence[dict[str, float]], reference: Sequence[dict[str, float]] | None, tolerance: float) -> bool:
+def known(
+    runs: Sequence[dict[str, float]],
+    reference: Sequence[dict[str, float]] | None,
+    tolerance: float,
+    summaries: Mapping[str, Summary],
+) -> bool:
     """Whether a point has enough replicates.
 
     Args:
         runs: the summaries of its replicates, in order.
         reference: those of the baseline point with the same seeds, or None to judge the means.
         tolerance: half width that is good enough; see `verdict` and `paired_verdict`.
+        summaries: those of the pool.
     """
     if reference is None:
-        return bool(verdict(runs, tolerance)["enough"].all())
+        return bool(verdict(runs, tolerance, summaries)["enough"].all())
     lines = [
         {"point": point, "replicate": replicate, **run}
         for point, those in enumerate((reference, runs))
         for replicate, run in enumerate(those)
     ]
     both = pd.DataFrame(lines)
-    return bool(paired_verdict(differences(both, 0, ()), both, 0, tolerance)["enough"].all())
+    apart = differences(both, 0, (), summaries)
+    return bool(paired_verdict(apart, both, 0, tolerance, summaries)["enough"].all())
 
 
 def grown(replicates: int, most: int) -> int:

@@ -17,9 +17,11 @@ from experiments.sweeps import replication
 from experiments.sweeps.design import LISTS, Design, StudyError
 from experiments.sweeps.engine import Shard, missing
 from experiments.sweeps.store import Store, Unit, read, read_summaries
-from experiments.sweeps.study import check, reference, work_of
-from experiments.sweeps.summaries import SUMMARIES, by_year
+from experiments.sweeps.study import check, pool_of, reference, work_of
+from experiments.sweeps.summaries import by_year, summaries_of
+from model.errors import UserError
 from model.files import shown
+from model.pool import default
 
 EXPORTS = (".csv", ".parquet")
 
@@ -53,6 +55,10 @@ class Results:
                     )
         self.content: dict[str, Any] = made[0]["study"]
         self.design = _design_of(self.content, self.stores[0].folder)
+        self.pool = self.design.pool or default()
+        """Whose histories they are."""
+        self.outcomes = summaries_of(self.pool)
+        """The summaries of a run, by name."""
 
     @cached_property
     def finished(self) -> dict[Unit, Path]:
@@ -74,7 +80,7 @@ class Results:
     def missing(self) -> list[Unit]:
         """The units that still have to be run."""
         work = work_of(self.content, self._points, self.content["base"])
-        return missing(work, self.finished, self.failed, Shard())
+        return missing(work, self.finished, self.failed, Shard(), self.outcomes)
 
     @cached_property
     def _points(self) -> list[dict[str, Any]]:
@@ -201,14 +207,16 @@ class Results:
                 )
             for replicate, found in enumerate(read_summaries(file), start=unit.first):
                 lines.append({"point": unit.point, **base, **points[unit.point], "replicate": replicate, **found})
-        return pd.DataFrame(lines, columns=["point", *self.design.names, "replicate", *SUMMARIES])
+        return pd.DataFrame(lines, columns=["point", *self.design.names, "replicate", *self.outcomes])
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
         """One row a point and summary: replicates, mean, 95 % interval, variation, and whether they are enough."""
         parts = []
         for point, runs in self.summaries.groupby("point", sort=True):
-            table = replication.verdict(runs[list(SUMMARIES)].to_dict("records"), self.content["tolerance"])
+            table = replication.verdict(
+                runs[list(self.outcomes)].to_dict("records"), self.content["tolerance"], self.outcomes
+            )
             chosen = runs[self.design.names].iloc[:1]
             table.insert(0, "point", point)
             for position, name in enumerate(self.design.names, start=1):
@@ -263,7 +271,7 @@ class Results:
         if not self.content["common_luck"]:
             return pd.DataFrame()
         if baseline not in self._apart:
-            self._apart[baseline] = replication.differences(self.summaries, baseline, self.design.names)
+            self._apart[baseline] = replication.differences(self.summaries, baseline, self.design.names, self.outcomes)
         return self._apart[baseline]
 
     @cached_property
@@ -283,7 +291,7 @@ class Results:
         if not self.content["common_luck"] or self.design.number < 2:
             return self.verdicts
         apart = self.differences(baseline)
-        return replication.paired_verdict(apart, self.summaries, baseline, self.content["tolerance"])
+        return replication.paired_verdict(apart, self.summaries, baseline, self.content["tolerance"], self.outcomes)
 
     def export_differences(self, file: Path, baseline: int) -> None:
         """Write the paired differences from a point, as CSV.
@@ -317,15 +325,15 @@ def _design_of(content: dict[str, Any], folder: Path) -> Design:
         StudyError: if it is not.
     """
     try:
-        design = Design(**content["design"])
+        design = Design(**content["design"], pool=pool_of(content))
         check(content, design)
         listed = itertools.chain.from_iterable(design.parameters.values()) if design.kind in LISTS else ()
         for value in (*listed, *(content["base"][name] for name in design.names)):
             if not isinstance(value, int | float) or not math.isfinite(value):
                 raise StudyError(f"{shown(value)} is not a value of a parameter")
-    except StudyError as error:
+    except UserError as error:
         raise StudyError(f"study.json in '{folder}' is damaged: {error}") from None
-    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise StudyError(f"study.json in '{folder}' is damaged: {type(error).__name__}: {error}") from None
     return design
 

@@ -14,7 +14,6 @@ import pandas as pd
 from experiments.sweeps.design import LEVELS, SAMPLES, Design, StudyError, unit_problem
 from experiments.sweeps.results import Results
 from experiments.sweeps.study import Study
-from experiments.sweeps.summaries import SUMMARIES
 
 METHODS = ("one_at_a_time", "morris", "saltelli")
 CURVE_POINTS = 7
@@ -44,7 +43,7 @@ def designs(study: Study) -> dict[str, Study]:
         "saltelli": 2 ** (size - 1).bit_length(),
     }
     ranges = study.design.parameters
-    return {kind: replace(study, design=Design(kind, ranges, sizes[kind])) for kind in METHODS}
+    return {kind: replace(study, design=Design(kind, ranges, sizes[kind], study.design.pool)) for kind in METHODS}
 
 
 def means(results: Results) -> pd.DataFrame:
@@ -58,7 +57,7 @@ def means(results: Results) -> pd.DataFrame:
         raise StudyError(
             f"'{results.stores[0].folder}' lacks {short} of {results.design.number} points; run the same command again"
         )
-    return results.summaries.groupby("point", sort=True)[list(SUMMARIES)].mean()
+    return results.summaries.groupby("point", sort=True)[list(results.outcomes)].mean()
 
 
 def curves(results: Results) -> pd.DataFrame:
@@ -67,7 +66,7 @@ def curves(results: Results) -> pd.DataFrame:
     table = means(results)
     names = [next(iter(point)) for point in points]
     values = [next(iter(point.values())) for point in points]
-    return table.reset_index(drop=True).assign(parameter=names, value=values)[["parameter", "value", *SUMMARIES]]
+    return table.reset_index(drop=True).assign(parameter=names, value=values)[["parameter", "value", *results.outcomes]]
 
 
 def screening(results: Results) -> pd.DataFrame:

@@ -4,20 +4,22 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.console import needs_default_pool
 from experiments.sweeps.design import LISTS, Design, StudyError
 from model import memory
+from model import pool as pools
 from model import scenario as scenarios
 from model.files import find, read_toml, shown, suggest
 from model.measures import MEASURES
-from model.scenario import PARAMETERS, TYPES, Scenario
+from model.policy import Policy
+from model.pool import Pool
+from model.scenario import Scenario, declared_in
 
 STUDIES = Path(__file__).parents[1] / "studies"
 MOST_RUNS = 10_000_000
@@ -50,6 +52,7 @@ class Study:
         expectation: what the author expects, written down before running.
         design: the points.
         scenario: a named scenario, or a file.
+        pool: a pool, its name or its folder; that of the scenario if none is given.
         scale: real people per row.
         replicates: runs at each point, or "auto": as many as the verdict on replicates asks for (`replication.py`), of
             paired differences from the baseline point with `common_luck`, else of means.
@@ -79,6 +82,8 @@ class Study:
     """What the author expects, written down before running."""
     design: Design
     scenario: str = "default"
+    pool: Pool | str | None = None
+    """A pool, its name or its folder; that of the scenario if none is given."""
     scale: float = 20_000
     """Real people per row."""
     replicates: int | str = 1
@@ -108,9 +113,19 @@ class Study:
             raise StudyError(f"scenario = {shown(self.scenario)} is not allowed: a name or a file")
         if isinstance(self.scale, bool):
             raise StudyError(f"scale = {shown(self.scale)} is not allowed: a number of people")
+        if not (self.pool is None or isinstance(self.pool, str | Pool)):
+            raise StudyError(f"pool = {shown(self.pool)} is not allowed: a name or a folder")
+        pool = self._named.pool
+        object.__setattr__(self, "pool", pool)
+        if self.design.pool is not pool:
+            object.__setattr__(self, "design", replace(self.design, pool=pool))
+        known = declared_in(pool).parameters
+        for name in self.design.parameters:
+            if name in self.measures:
+                raise StudyError(f"{name} in [design.parameters] is also one of the measures; leave it out there")
         for name in self.parameters:
-            if name not in PARAMETERS:
-                raise StudyError(f"unknown parameter '{name}' in [parameters]{suggest(name, PARAMETERS)}")
+            if name not in known:
+                raise StudyError(f"unknown parameter '{name}' in [parameters]{suggest(name, known)}")
             if name in self.design.parameters:
                 raise StudyError(f"{name} is set twice: in [parameters] and in [design.parameters]")
         if "scale" in self.parameters:
@@ -127,10 +142,13 @@ class Study:
         return self.design.points(self.seed)
 
     @cached_property
+    def _named(self) -> Scenario:
+        """The scenario as it is named, with its pool."""
+        return scenarios.load(self.scenario, self.pool)
+
+    @cached_property
     def _base(self) -> Scenario:
-        base = scenarios.load(self.scenario)
-        needs_default_pool(base.pool, "a study")
-        return base.replace(**({"scale": self.scale} | dict(self.parameters)))
+        return self._named.replace(**({"scale": self.scale} | dict(self.parameters)))
 
     def seed_of(self, point: int, replicate: int) -> int:
         """The seed of a run.
@@ -173,7 +191,7 @@ class Study:
     @property
     def work(self) -> Work:
         """How many runs it asks for."""
-        return work_of(asdict(self), self.points, self._base.values())
+        return work_of(vars(self), self.points, self._base.values())
 
     def bytes_per_run(self) -> int:
         """Memory that the largest of the runs takes.
@@ -189,13 +207,21 @@ class Study:
         Returns:
             Values that JSON can hold.
         """
-        content = asdict(self) | {"scale": self._base.scale}
+        content = {key: getattr(self, key) for key in KEYS} | {"scale": self._base.scale}
+        content |= {"design": self.design.content(), "pool": _kept(self._base.pool)}
         content["parameters"] = {name: getattr(self._base, name) for name in self.parameters}
         if self.design.kind in LISTS:
-            values = {name: [_typed(name, value) for value in given] for name, given in self.design.parameters.items()}
+            values = {
+                name: [self._typed(name, value) for value in given] for name, given in self.design.parameters.items()
+            }
             content["design"]["parameters"] = values
         plain: dict[str, Any] = json.loads(json.dumps(content))
         return plain | {"base": self._base.values() | {"rng": None}}
+
+    def _typed(self, name: str, value: Any) -> Any:
+        """A value that was checked, in the type of its parameter."""
+        kind = self.design.declared.types[name]
+        return value if kind is bool else kind(float(value))
 
     def digest(self) -> str:
         """Sixteen hexadecimal digits that change with anything that decides the results.
@@ -252,21 +278,42 @@ def work_of(content: Mapping[str, Any], points: Sequence[Mapping[str, Any]], bas
     )
 
 
-UNDECISIVE = ("question", "expectation", "scenario")
+def _kept(pool: Pool) -> dict[str, Any]:
+    """What is written down of a pool, so that its results can be read where its folder is not."""
+    files = {} if pool.key in pools.named() else dict(pool.content)
+    policies = [[policy.name, policy.text] for policy in pool.policies]
+    return {"name": pool.key, "digest": pool.digest, "files": files, "policies": policies}
+
+
+def pool_of(content: Mapping[str, Any]) -> Pool:
+    """The pool of a study, from what `Study.content` says of it.
+
+    Raises:
+        StudyError: if its files are not those that were written down.
+        PoolError: if there is no such pool, or its files contradict each other.
+        KeyError: if a key is missing.
+    """
+    kept = content["pool"]
+    name = str(kept["name"])
+    files = pools.of_files(name, dict(kept["files"])) if kept["files"] else pools.load(name)
+    pool = files.with_policies(Policy(*each) for each in kept["policies"])
+    if pool.digest != kept["digest"]:
+        raise StudyError(f"pool = {shown(name)} is not the one with which the results were made")
+    return pool
+
+
+UNDECISIVE = ("question", "expectation", "scenario", "pool.name")
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
     """The digest of a study from what `Study.content` says of it."""
     # What a scenario file is called decides nothing: its values stand in `base`.
     decisive = {key: value for key, value in content.items() if key not in UNDECISIVE}
+    # Nor what the folder of a pool is called: its files decide.
+    decisive["pool"] = content["pool"]["digest"]
     # The order of the varied parameters is that of the points.
     decisive["varied"] = list(content["design"]["parameters"])
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _typed(name: str, value: Any) -> Any:
-    """A value that was checked, in the type of its parameter."""
-    return value if TYPES[name] is bool else TYPES[name](float(value))
 
 
 def _whole(value: object, least: int) -> bool:
@@ -276,8 +323,12 @@ def _whole(value: object, least: int) -> bool:
 KEYS = tuple(key.name for key in fields(Study))
 
 
-def load(name: str | Path) -> Study:
+def load(name: str | Path, pool: Pool | str | None = None) -> Study:
     """A study by the name of one that ships, or from a TOML file.
+
+    Args:
+        name: of a study that ships, or a file.
+        pool: the pool it is run with; that of the file or of its scenario, or the default pool, if none is given.
 
     Raises:
         StudyError: if it cannot be read or contradicts itself.
@@ -285,13 +336,14 @@ def load(name: str | Path) -> Study:
     """
     file = find(str(name), STUDIES, "study", StudyError)
     content = read_toml(file, "study", StudyError)
-    scenario = content.get("scenario")
-    if isinstance(scenario, str) and scenario not in scenarios.named():
-        # A file beside the study, wherever the command is typed.
-        with contextlib.suppress(OSError, ValueError):
-            if (beside := file.parent / scenario).is_file():
-                content["scenario"] = str(beside)
-    return from_content(content, str(name))
+    # Files and folders beside the study, wherever the command is typed.
+    for key, known, there in (("scenario", scenarios.named, Path.is_file), ("pool", pools.named, Path.is_dir)):
+        named = content.get(key)
+        if isinstance(named, str) and named not in known():
+            with contextlib.suppress(OSError, ValueError):
+                if there(beside := file.parent / named):
+                    content[key] = str(beside)
+    return from_content(content if pool is None else content | {"pool": pool}, str(name))
 
 
 def from_content(content: Mapping[str, Any], name: str) -> Study:
@@ -315,4 +367,13 @@ def from_content(content: Mapping[str, Any], name: str) -> Study:
         raise StudyError(f"kind is missing in [design] of study '{name}'")
     if not isinstance(design.get("parameters", {}), Mapping):
         raise StudyError(f"parameters = {shown(design['parameters'])} in [design] of study '{name}' is not a table")
-    return Study(**(dict(content) | {"design": Design(**design)}))
+    return Study(**(dict(content) | {"design": Design(**design, pool=_pool_named(content))}))
+
+
+def _pool_named(content: Mapping[str, Any]) -> Pool | None:
+    """The pool that a study file names, or its scenario does; None where the study will say what is wrong."""
+    pool, scenario = content.get("pool"), content.get("scenario", "default")
+    if not (pool is None or isinstance(pool, str | Pool)) or not isinstance(scenario, str):
+        return None
+    found: Pool = scenarios.load(scenario, pool).pool
+    return found

@@ -11,7 +11,7 @@ import pandas as pd
 from experiments.simulated import Simulated
 from model.files import shown
 from model.measures import MEASURES
-from model.pool import Outcome, Pool, PoolError, default
+from model.pool import Outcome, Pool, PoolError
 
 
 class Summary(NamedTuple):
@@ -21,7 +21,7 @@ class Summary(NamedTuple):
     unit: str
     measured: Callable[[Simulated], float]
     short: str = ""
-    """Its name beside a picture."""
+    """Its name beside a picture, without the unit."""
 
 
 def _peak(history: Simulated) -> float:
@@ -107,21 +107,24 @@ def _of_outcome(pool: Pool, outcome: Outcome) -> Callable[[Simulated], float]:
 @cache
 def summaries_of(pool: Pool) -> dict[str, Summary]:
     """What a run of a pool comes down to: figures that it names, else its fall and the shares of its first years."""
-    made = {"peak_members": Summary("most members of all plans together", "people", _peak, "most\nmembers\n(million)")}
+    made = {"peak_members": Summary("most members of all plans together", "people", _peak, "most members")}
     for outcome in pool.rules.outcomes:
         measured = _of_outcome(pool, outcome)
         made[outcome.name] = Summary(outcome.label, outcome.unit, measured, outcome.short)
     if not pool.rules.outcomes:
         rules, first, money = pool.rules, pool.plan_names[0], pool.rules.currency.name
         last = pool.calendar.published(pool.calendar.periods - 1)
-        made["fall"] = Summary("members lost from the peak to the end", "share", _fall_from_peak)
-        for year in range(rules.launch.year + (rules.launch > date(rules.launch.year, 1, 1)), last.year + 1)[:3]:
+        made["fall"] = Summary("members lost from the peak to the end", "share", _fall_from_peak, "fall from the peak")
+        first_whole = rules.launch.year + (rules.launch > date(rules.launch.year, 1, 1))
+        cut_short = (last.month, last.day) < (12, pool.calendar.publish_on[-1])
+        for year in range(first_whole, last.year + 1 - cut_short)[:3]:
             label = f"share of {year}, {pool.plan_labels[first]}"
-            made[f"share_{year}"] = Summary(label, f"{money}/year", _share(pool, first, year))
+            made[f"share_{year}"] = Summary(label, f"{money}/year", _share(pool, first, year), f"share {year}")
         made["selection"] = Summary(
             f"own risk of members over that of all eligible at the end, {pool.plan_labels[first]}",
             "ratio",
             _selection(first, last),
+            "risk of members over all eligible",
         )
     return made
 
@@ -129,10 +132,6 @@ def summaries_of(pool: Pool) -> dict[str, Summary]:
 def _fall_from_peak(history: Simulated) -> float:
     members = history.series("all", "members")
     return float(1 - members[-1] / members.max()) if members.max() > 0 else math.nan
-
-
-SUMMARIES = summaries_of(default())
-"""Those of the default pool."""
 
 
 def summarise(history: Simulated) -> dict[str, float]:

@@ -63,7 +63,7 @@ def test_calibrate_refuses_a_bad_record_with_one_line(tmp_path, monkeypatch, cap
     [
         (
             "calibrate --targets {pool}/targets_contested.csv",
-            "has no row to fit; allowed: at least one with role = 'fit'",
+            "has no row to fit; allowed: some with role = 'fit'",
         ),
         ("calibrate --recover 2000", "recover = 2000 is not allowed: at most 1000"),
         ("calibrate --row general_share_2018", "target = 'general_share_2018' is unknown"),

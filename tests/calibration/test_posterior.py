@@ -78,7 +78,7 @@ def test_chains_go_where_the_simulator_says_even_if_the_emulator_errs(monkeypatc
             return self.right.distances(asked) + error
 
     monkeypatch.setattr(emulator, "fit", lambda *asked: Wrong(fit(*asked)))
-    journal = Pretended(Path(), None, None, ROWS.targets)
+    journal = Pretended(Path(), None, None, ROWS.targets, periods=1)
     _, simulated = journal.simulate("", to_cube(points), 1, (), None)
     found = posterior.infer(journal, ROWS, points, simulated, plan, None, lambda *told: None)
     assert np.quantile(found.points[:, 0], THREE) == pytest.approx(quantiles_by_hand(THREE), abs=0.1)

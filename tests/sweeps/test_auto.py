@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from small_studies import quick
+from xiang_hu_bao import SUMMARIES
 
 from experiments.sweeps import engine
 from experiments.sweeps.design import Design
@@ -14,7 +15,6 @@ from experiments.sweeps.engine import Shard, sweep
 from experiments.sweeps.results import Results
 from experiments.sweeps.store import Store, Unit
 from experiments.sweeps.study import FIRST_REPLICATES
-from experiments.sweeps.summaries import SUMMARIES
 
 SPREAD = [0.0, 0.02, 0.2, 5.0]
 """How much a difference from point 0 varies, as a share: known at once, soon, late, and never."""
@@ -45,7 +45,7 @@ def carry_out(study, folder, *, shard=None, luck=None):
     """Do the rounds of a study, some of the units at a time; returns the folder."""
     store = Store(folder)
     store.open(study)
-    while units := engine.missing(study.work, store.finished(), store.failed(), shard or Shard()):
+    while units := engine.missing(study.work, store.finished(), store.failed(), shard or Shard(), SUMMARIES):
         for unit in luck.sample(units, luck.randint(1, len(units))) if luck else units:
             play(store, unit)
     return store
@@ -100,7 +100,7 @@ def test_a_lost_round_of_the_baseline_is_run_again(tmp_path):
     lost = next(unit for unit in store.finished() if unit.point == 0 and unit.first)
     before = list(store.finished())
     store.finished()[lost].unlink()
-    assert engine.missing(auto().work, store.finished(), {}, Shard()) == [lost]
+    assert engine.missing(auto().work, store.finished(), {}, Shard(), SUMMARIES) == [lost]
     assert list(carry_out(auto(), tmp_path).finished()) == before
 
 
@@ -111,9 +111,9 @@ def test_a_baseline_that_fails_ends_the_sweep(tmp_path):
     store.set_aside(first, "ValueError", "")
     for point in (1, 2, 3):
         play(store, Unit(point, 0, FIRST_REPLICATES))
-    assert engine.missing(auto().work, store.finished(), store.failed(), Shard()) == []
+    assert engine.missing(auto().work, store.finished(), store.failed(), Shard(), SUMMARIES) == []
     store.forget_failures(lambda unit: unit.point == 0)
-    assert engine.missing(auto().work, store.finished(), store.failed(), Shard()) == [first]
+    assert engine.missing(auto().work, store.finished(), store.failed(), Shard(), SUMMARIES) == [first]
 
 
 def test_a_sweep_ends_when_its_differences_are_known(address, tmp_path):

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 from small_studies import quick, typed
+from xiang_hu_bao import SUMMARIES
 
 from experiments.sweeps import replication
 from experiments.sweeps.design import Design, StudyError
 from experiments.sweeps.engine import sweep
 from experiments.sweeps.figures import study_figure
 from experiments.sweeps.results import Results
-from experiments.sweeps.summaries import SUMMARIES
 
 
 def runs(*values):
@@ -30,7 +30,7 @@ def runs(*values):
 
 def test_differences_are_paired_by_replicate():
     # Luck moves both points alike by tens of yuan; the difference is 6.7, 8.3 and 8.9 yuan.
-    table = replication.differences(runs([80.0, 90.0, 120.0], [86.7, 98.3, 128.9]), 0, ["fee_rate"])
+    table = replication.differences(runs([80.0, 90.0, 120.0], [86.7, 98.3, 128.9]), 0, ["fee_rate"], SUMMARIES)
     (share,) = table[table["summary"] == "share_2020"].to_dict("records")
     mean, sd = np.mean([6.7, 8.3, 8.9]), np.std([6.7, 8.3, 8.9], ddof=1)
     half = stats.t.ppf(0.975, 2) * sd / np.sqrt(3)
@@ -47,7 +47,7 @@ def test_differences_are_paired_by_replicate():
 
 
 def test_only_replicates_of_both_points_are_pairs():
-    table = replication.differences(runs([80.0, 90.0, 120.0], [81.0, np.nan, 117.0]), 0, ["fee_rate"])
+    table = replication.differences(runs([80.0, 90.0, 120.0], [81.0, np.nan, 117.0]), 0, ["fee_rate"], SUMMARIES)
     (share,) = table[table["summary"] == "share_2020"].to_dict("records")
     assert (share["pairs"], share["same_sign"], share["difference"]) == (2, 1, -1.0)
     assert not share["clear"]
@@ -62,7 +62,7 @@ def test_enough_is_judged_by_the_paired_differences():
 
 
 def verdict_of(found):
-    return replication.paired_verdict(replication.differences(found, 0, ()), found, 0, 0.05)
+    return replication.paired_verdict(replication.differences(found, 0, (), SUMMARIES), found, 0, 0.05, SUMMARIES)
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +106,9 @@ def test_the_differences_are_those_of_the_runs(swept):
 def test_differences_are_taken_once_for_each_baseline(swept, monkeypatch, tmp_path):
     taken, differences = [], replication.differences
 
-    def counted(runs, baseline, names):
+    def counted(runs, baseline, names, summaries):
         taken.append(baseline)
-        return differences(runs, baseline, names)
+        return differences(runs, baseline, names, summaries)
 
     monkeypatch.setattr(replication, "differences", counted)
     options = ["--differences", str(tmp_path / "differences.csv"), "--picture", str(tmp_path / "picture.png")]

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from distributed.utils import LoopRunner
 from small_studies import quick
+from xiang_hu_bao import SUMMARIES
 
 from experiments.output import OutputError
 from experiments.runs import executor
@@ -189,10 +190,10 @@ class TestSweeps:
     def test_many_replicates_of_a_point_are_divided_and_gaps_are_found(self):
         work = study.Work(points=2, replicates=45, tolerance=0.05, most_replicates=40)
         units = [Unit(point, *part) for point in (0, 1) for part in ((0, 20), (20, 40), (40, 45))]
-        assert engine.missing(work, {}, {}, Shard()) == units
+        assert engine.missing(work, {}, {}, Shard(), SUMMARIES) == units
         done, failed = {units[0]: Path(), units[2]: Path(), units[3]: Path()}, {units[4]: {}}
-        assert engine.missing(work, done, failed, Shard()) == [units[1], units[5]]
-        assert engine.missing(work, done, failed, Shard(2, 2)) == [units[5]]
+        assert engine.missing(work, done, failed, Shard(), SUMMARIES) == [units[1], units[5]]
+        assert engine.missing(work, done, failed, Shard(2, 2), SUMMARIES) == [units[5]]
 
     def test_a_thread_of_dask_that_is_slow_to_start_is_tried_again(self, address, tmp_path, monkeypatch):
         runner, attempts = LoopRunner._start_unlocked, []

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from small_studies import quick, typed
+from xiang_hu_bao import SUMMARIES
 
 from experiments.runs.store import StoreError
 from experiments.simulated import Simulated
@@ -16,7 +17,7 @@ from experiments.sweeps.design import Design, StudyError
 from experiments.sweeps.engine import sweep
 from experiments.sweeps.results import Results
 from experiments.sweeps.store import Store, Unit
-from experiments.sweeps.summaries import SUMMARIES, by_year, summarise
+from experiments.sweeps.summaries import by_year, summarise
 
 
 class TestResults:
@@ -150,13 +151,13 @@ class TestSummaries:
 class TestReplicates:
     def test_the_interval_by_hand(self):
         runs = [dict.fromkeys(SUMMARIES, value) for value in (9.0, 10.0, 11.0)]
-        line = replication.verdict(runs, 0.05).iloc[0]
+        line = replication.verdict(runs, 0.05, SUMMARIES).iloc[0]
         # Student's t at 97.5 % and two degrees of freedom: 4.303; standard error 1 / sqrt(3).
         assert line["mean"] == 10
         assert line["high"] - line["mean"] == pytest.approx(4.303 / np.sqrt(3), abs=1e-3)
         assert line["variation"] == pytest.approx(0.1)
         assert not line["enough"]
-        assert replication.verdict(runs, 0.3)["enough"][0]
+        assert replication.verdict(runs, 0.3, SUMMARIES)["enough"][0]
         assert replication.variation_by_number(runs, "share_2020") == pytest.approx([np.sqrt(0.5) / 9.5, 0.1])
 
     def test_intervals_hold_the_mean_as_often_as_they_say(self):
@@ -165,7 +166,7 @@ class TestReplicates:
         held = 0
         for _ in range(2_000):
             runs = [dict.fromkeys(SUMMARIES, value) for value in generator.normal(50, 5, 6)]
-            line = replication.verdict(runs[:6], 0.05).iloc[0]
+            line = replication.verdict(runs[:6], 0.05, SUMMARIES).iloc[0]
             held += line["low"] <= 50 <= line["high"]
         assert 0.93 < held / 2_000 < 0.97
 

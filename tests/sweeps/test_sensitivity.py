@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_studies import quick, typed, written
+from xiang_hu_bao import SUMMARIES
 
 from experiments.sweeps import sensitivity
 from experiments.sweeps.design import Design, StudyError
-from experiments.sweeps.summaries import SUMMARIES
 
 
 class Made:
@@ -18,6 +18,7 @@ class Made:
     def __init__(self, design, function):
         self.design, self.content = design, {"seed": 1}
         self.missing = self.failed = []
+        self.outcomes = SUMMARIES
         values = function(design.shares(1))
         self._table = pd.DataFrame(dict.fromkeys(SUMMARIES, values)).assign(point=range(len(values)))
 
