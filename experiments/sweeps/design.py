@@ -132,7 +132,11 @@ class Design:
         return declared_in(self.pool or default())
 
     def content(self) -> dict[str, Any]:
-        """What a study file says of it."""
+        """What a study file says of it.
+
+        Returns:
+            Values by key: kind, parameters, size.
+        """
         return {"kind": self.kind, "parameters": dict(self.parameters), "size": self.size}
 
     @property
