@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from experiments import comparing as of_comparing
+from experiments import tipping_command as of_tipping
 from experiments.calibration import commands as of_calibration
 from experiments.console import (
     INTERRUPTED,
@@ -66,6 +67,7 @@ EXAMPLES = {
         "figures out/gate --scenario no_gate",
     ),
     "report": ("report out/run", "report out/sweep/collapse"),
+    "tipping": ("tipping --posterior", "tipping --pool teaching --scale 10"),
     "sweep": ("sweep collapse", "sweep fee.toml --out out/fee --workers 2", "sweep fee.toml --shard 1/3"),
     "results": (
         "results out/fee --export fee.csv --picture fee.png",
@@ -222,6 +224,7 @@ for command in (
     of_calibration.stories,
     of_calibration.contested,
     of_explaining.explain,
+    of_tipping.tipping,
     of_pictures.figures,
     of_pictures.report,
     of_sweeps.sweep,

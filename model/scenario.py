@@ -389,12 +389,10 @@ class Scenario(MesaScenario):  # type: ignore[misc]
                 f"periods = {self.periods} is beyond the end of the pool, which closes with settlement "
                 f"{calendar.periods}; allowed: up to {calendar.periods}, or more with closing = false"
             )
-        oldest = min(MOST_YEARS, max(plan.ages.below for plan in self.pool.rules.plans))
-        most = int((AGES - 1 - oldest) * calendar.per_year)
-        if self.periods > most:
+        if self.periods > self.longest:
             raise ScenarioError(
-                f"periods = {self.periods} takes people who are {oldest:g} at the launch beyond the tables, "
-                f"which end at {AGES - 1} years; allowed: up to {most}"
+                f"periods = {self.periods} takes people who are {self.oldest:g} at the launch beyond the tables, "
+                f"which end at {AGES - 1} years; allowed: up to {self.longest}"
             )
         for plan in self.pool.rules.plans:
             for wait in plan.wait.values():
@@ -405,6 +403,16 @@ class Scenario(MesaScenario):  # type: ignore[misc]
                         f"{name} = {periods} contradicts periods = {self.periods}: "
                         "the waiting period must end before the run does"
                     )
+
+    @property
+    def oldest(self) -> float:
+        """Age of the oldest people at the launch, years."""
+        return float(min(MOST_YEARS, max(plan.ages.below for plan in self.pool.rules.plans)))
+
+    @property
+    def longest(self) -> int:
+        """Most periods for which the tables have everybody's age, closing aside."""
+        return min(pools.MOST_PERIODS, int((AGES - 1 - self.oldest) * self.calendar.per_year))
 
     @property
     def calendar(self) -> Calendar:
