@@ -59,9 +59,9 @@ def compare(
         typer.Option("--out", metavar="FOLDER", help="Folder of policies compared; the same command goes on."),
     ] = Path("out/compare"),
 ) -> None:
-    """Compare policies with a baseline, or two scenarios, with the same people and random numbers.
+    """Compare policies with a baseline, or two scenarios.
 
-    Every policy is one world: `age_bands+entry_fee` holds both at once. For each, paired differences with intervals of
+    All have the same people and random numbers. Every policy is one world: `age_bands+entry_fee` holds both at once. For each, paired differences with intervals of
     members, shares, benefits, people ill without cover, consumer surplus and the platform's result; who gains and who
     loses by age and own risk; and a picture of members kept against what the riskiest third is paid by others.
     """

@@ -31,8 +31,8 @@ def when_published(period_or_day: str, pool: Pool) -> date | None:
 def single(targets: pd.DataFrame, measure: str, pool: Pool) -> pd.DataFrame:
     """The rows of a measure that are of a single settlement or day, with that `day`."""
     rows = targets[targets["measure"] == measure]
-    days = [when_published(when, pool) for when in rows["when"]]
-    return rows[[day is not None for day in days]].assign(day=[day for day in days if day is not None])
+    days = pd.Series([when_published(when, pool) for when in rows["when"]], index=rows.index, dtype=object)
+    return rows.assign(day=days).dropna(subset="day")
 
 
 def history_figure(

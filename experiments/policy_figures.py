@@ -23,7 +23,7 @@ def pareto_figure(table: pd.DataFrame, money: str, caption: str) -> Figure:
         money: the currency.
         caption: what was simulated.
     """
-    figure = Figure(figsize=(9, 7), layout="constrained")
+    figure = Figure(figsize=(10, 6.5), layout="constrained")
     axis = figure.subplots()
     plain([axis])
     kept = table[table["key"] == "members_end"].set_index("policy")
@@ -44,18 +44,12 @@ def pareto_figure(table: pd.DataFrame, money: str, caption: str) -> Figure:
     )
     axis.scatter(x / MILLION, y / unit, c=colours, zorder=3)
     axis.scatter(kept["baseline"].iloc[0] / MILLION, paid["baseline"].iloc[0] / unit, marker="D", c=VERMILION, zorder=4)
-    axis.annotate(
-        "baseline",
-        (kept["baseline"].iloc[0] / MILLION, paid["baseline"].iloc[0] / unit),
-        xytext=(6, -12),
-        textcoords="offset points",
-        fontsize=8,
-        color=VERMILION,
-    )
-    for number, name in enumerate(x.index):
+    axis.plot([], [], "D", color=VERMILION, label="baseline")
+    for number, name in enumerate(x.index, start=1):
         place = (x[name] / MILLION, y[name] / unit)
-        up = 6 if number % 2 else -12
-        axis.annotate(name.replace("_", " "), place, xytext=(6, up), textcoords="offset points", fontsize=8)
+        axis.annotate(str(number), place, xytext=(5, 3), textcoords="offset points", fontsize=8)
+        axis.plot([], [], " ", label=f"{number}  {name.replace('_', ' ')}")
+    figure.legend(loc="outside right center", fontsize=8, frameon=False, handlelength=0)
     axis.set_xlabel("members at the end (million people)")
     axis.set_ylabel(f"cross-subsidy to the riskiest third: benefits less payments ({said} {money})")
     axis.margins(x=0.2, y=0.12)

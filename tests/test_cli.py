@@ -278,7 +278,7 @@ def test_completion_is_installed_for_a_shell(tmp_path):
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
-        (["re"], ["reproduce", "results"]),
+        (["re"], ["reproduce", "report", "results"]),
         (["run", "--sc"], ["--scenario", "--scale"]),
         (["run", "--scenario", "no_"], ["no_gate", "no_selection"]),
         (["run", "--pool", "te"], ["teaching", "textbook"]),
