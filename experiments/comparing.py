@@ -61,9 +61,10 @@ def compare(
 ) -> None:
     """Compare policies with a baseline, or two scenarios.
 
-    All have the same people and random numbers. Every policy is one world: `age_bands+entry_fee` holds both at once. For each, paired differences with intervals of
-    members, shares, benefits, people ill without cover, consumer surplus and the platform's result; who gains and who
-    loses by age and own risk; and a picture of members kept against what the riskiest third is paid by others.
+    All have the same people and random numbers. Every policy is one world: `age_bands+entry_fee` holds both at once.
+    For each, paired differences with intervals of members, shares, benefits, people ill without cover, consumer
+    surplus and the platform's result; who gains and who loses by age and own risk; and a picture of members kept
+    against what the riskiest third is paid by others.
     """
     from model import policy as policies
     from model import scenario as scenarios
