@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 READY := $(VENV)/.ready
 
-.PHONY: help setup reproduce test baseline test-mutation test-slow test-browser lint tables docs calibrate stories scales bench bench-engine bench-short bench-guard lock clean
+.PHONY: help setup reproduce test baseline test-mutation test-slow test-browser strip browser lint tables docs calibrate stories scales bench bench-engine bench-short bench-guard lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -48,8 +48,18 @@ test-mutation: setup .venv-mutation/.ready  ## are one-line bugs in agents/ and 
 test-slow: setup $(VENV)/.ready-slow  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-test-browser: setup  ## the page in a real browser (Debian: chromium, chromium-driver)
+test-browser: setup browser  ## the page and the report in a real browser; screenshots go to out/browser
 	$(BIN)/python -m pytest -m browser
+
+strip: setup browser  ## four frames of the page, for the README, into docs/page.png
+	$(BIN)/python tests/browser/strip.py
+
+browser:
+	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get install --yes --quiet chromium chromium-driver >/dev/null 2>&1 || true; fi; fi
+	@for needed in chromium chromedriver; do command -v $$needed >/dev/null || { \
+	  echo "error: $$needed is missing; install it (Debian: apt install chromium chromium-driver)"; exit 1; }; done
 
 lint: setup  ## ruff, mypy and import-linter
 	$(BIN)/ruff check .

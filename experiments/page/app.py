@@ -16,8 +16,9 @@ from experiments.page.worlds import PageModel, Visit
 from model.errors import UserError
 
 TITLE = "Mutual aid: who stays?"
-INTERVAL = 30
-"""Milliseconds between the end of one settlement and the begin of the next while the page plays."""
+INTERVAL = 1
+"""Milliseconds between the end of one settlement and the begin of the next while the page plays: the browser sets the
+pace (`worlds.Pace`)."""
 STYLE = """
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 12px;
   align-items: start }

@@ -78,12 +78,12 @@ class Pace:
             self._drawn, self._listener = moment, threading.get_ident()
             self._changed.notify_all()
 
-    def wait_for(self, moment: str) -> None:
-        """Wait until the browser has drawn a moment, if one looks on."""
+    def wait_for(self, moments: set[str]) -> None:
+        """Wait until the browser has drawn one of these moments last, if one looks on."""
         with self._changed:
             if self._listener == threading.get_ident():
                 return
-            self._changed.wait_for(lambda: self._drawn in {"", moment}, self.PATIENCE)
+            self._changed.wait_for(lambda: not self._drawn or self._drawn in moments, self.PATIENCE)
 
 
 class Visit:
@@ -136,8 +136,8 @@ class PageModel(Watched):
         return f"{self._number}:{self.period}"
 
     def step(self) -> None:
-        """One period of every world, once the browser has drawn the one before."""
-        self.pace.wait_for(self.moment)
+        """One period of every world; at most one that came before is still being drawn by the browser."""
+        self.pace.wait_for({self.moment, f"{self._number}:{self.period - 1}"})
         with self.still:
             super().step()
             if self.second is not None:

@@ -1,0 +1,63 @@
+"""Makes docs/page.png, which the README shows: four frames of the page while it plays. Run by `make strip`."""
+
+import io
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from selenium.webdriver.remote.webdriver import WebDriver
+from test_page import Server, _done, _free_port, _press, _wait, _wait_for, chrome
+
+FRAMES = (4, 24, 50, 79)
+"""Settlements."""
+WIDTH, HEIGHT, SCALE = 1000, 1010, 0.6
+FILE = Path(__file__).parents[2] / "docs" / "page.png"
+ALONE = """
+const style = document.createElement('style');
+style.textContent = '.v-navigation-drawer, header { display: none !important } main { padding: 0 !important }';
+document.head.append(style);
+window.scrollTo(0, 0);
+"""
+"""The tiles without the controls beside them."""
+
+
+def frame(browser: WebDriver) -> Image.Image:
+    """What the window shows."""
+    picture = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
+    return picture.resize((round(SCALE * picture.width), round(SCALE * picture.height)), Image.Resampling.LANCZOS)
+
+
+def main() -> None:
+    """Play the default history and keep four frames beside each other."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(_free_port(), Path(folder) / "server.txt")
+        browser = chrome(Path(folder) / "profile")
+        try:
+            server.wait_until_ready()
+            browser.execute_cdp_cmd(
+                "Emulation.setDeviceMetricsOverride",
+                {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False},
+            )
+            browser.get(server.address)
+            _wait_for(browser, "Before the launch")
+            frames = []
+            for settlement in FRAMES:
+                for step in range(_done(browser), settlement):
+                    _press(browser, "Step")
+                    _wait_for(browser, f"({step + 1} of ")
+                if not frames:
+                    browser.execute_script(ALONE)
+                _wait(browser, lambda: browser.execute_script("return !window.mutualaidDrawing"), "it is not drawn")
+                frames.append(frame(browser))
+        finally:
+            browser.quit()
+            server.process.kill()
+            server.process.wait()
+    strip = Image.new("RGB", (sum(each.width for each in frames), frames[0].height), "white")
+    for number, each in enumerate(frames):
+        strip.paste(each, (number * each.width, 0))
+    strip.quantize(128).save(FILE, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
