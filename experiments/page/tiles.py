@@ -35,10 +35,10 @@ def Drawing(option: str, height: int, event_click: Callable[[Any], None]) -> Non
 
 
 @solara.component
-def Plot(option: plots.Option, height: int = 340, on_click: Callable[[Any], None] | None = None) -> None:  # noqa: N802
-    """One plot."""
+def Plot(option: str, height: int = 340, on_click: Callable[[Any], None] | None = None) -> None:  # noqa: N802
+    """One plot, by its option as JSON: in a dictionary Solara would look for components among ten thousand numbers."""
     with solara.Column(classes=["tile"], gap="0px"):
-        Drawing(option=json.dumps(option), height=height, event_click=on_click or (lambda _: None))
+        Drawing(option=option, height=height, event_click=on_click or (lambda _: None))
 
 
 def as_html(frame: pd.DataFrame) -> str:
@@ -119,7 +119,7 @@ def Crowd(model: PageModel, now: Shown, look: Look) -> None:  # noqa: N802
             solara.ToggleButtonsSingle(
                 WORLDS[number], list(WORLDS), on_value=lambda name: set_which(WORLDS.index(name)), dense=True
             )
-        Plot(plots.people(look, seen, row), height=460, on_click=choose)
+        Plot(json.dumps(plots.people(look, seen, row)), height=460, on_click=choose)
         OneLife(found, look.money)
 
 
@@ -132,13 +132,13 @@ def Dashboard(model: PageModel, now: Shown, dark: bool) -> None:  # noqa: N802
     Numbers(now)
     with solara.Div(classes=["tiles"]):
         Crowd(model, now, look)
-        Plot(plots.members(look, now.histories))
+        Plot(json.dumps(plots.members(look, now.histories)))
         for plan in plans:
-            Plot(plots.share(look, now.histories, plan)).key(f"share {plan}")
-        Plot(plots.risks(look, now.histories, main))
-        Plot(plots.flows(look, now.histories))
-        Plot(plots.trust(look, now.histories, now.events))
-        Plot(plots.demand(look, [world.demand for world in now.worlds], main))
+            Plot(json.dumps(plots.share(look, now.histories, plan))).key(f"share {plan}")
+        Plot(json.dumps(plots.risks(look, now.histories, main)))
+        Plot(json.dumps(plots.flows(look, now.histories)))
+        Plot(json.dumps(plots.trust(look, now.histories, now.events)))
+        Plot(json.dumps(plots.demand(look, [world.demand for world in now.worlds], main)))
         if now.done:
             Table(
                 "Two worlds in numbers" if len(now.worlds) > 1 else "In numbers",
