@@ -2,11 +2,12 @@
 
 import io
 import tempfile
+import time
 from pathlib import Path
 
 from PIL import Image
 from selenium.webdriver.remote.webdriver import WebDriver
-from test_page import Server, _done, _free_port, _press, _wait, _wait_for, chrome
+from test_page import Server, _done, _free_port, _press, _wait_for, chrome
 
 FRAMES = (4, 24, 50, 79)
 """Settlements."""
@@ -14,6 +15,7 @@ WIDTH, HEIGHT, SCALE = 1000, 1010, 0.6
 FILE = Path(__file__).parents[2] / "docs" / "page.png"
 ALONE = """
 const style = document.createElement('style');
+style.id = 'alone';
 style.textContent = '.v-navigation-drawer, header { display: none !important } main { padding: 0 !important }';
 document.head.append(style);
 window.scrollTo(0, 0);
@@ -22,8 +24,12 @@ window.scrollTo(0, 0);
 
 
 def frame(browser: WebDriver) -> Image.Image:
-    """What the window shows."""
-    picture = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
+    """What the window shows, without the controls."""
+    browser.execute_script(ALONE)
+    time.sleep(1.5)  # the plots take the place of the controls
+    shot = browser.get_screenshot_as_png()
+    browser.execute_script("document.getElementById('alone').remove()")
+    picture = Image.open(io.BytesIO(shot)).convert("RGB")
     return picture.resize((round(SCALE * picture.width), round(SCALE * picture.height)), Image.Resampling.LANCZOS)
 
 
@@ -45,9 +51,6 @@ def main() -> None:
                 for step in range(_done(browser), settlement):
                     _press(browser, "Step")
                     _wait_for(browser, f"({step + 1} of ")
-                if not frames:
-                    browser.execute_script(ALONE)
-                _wait(browser, lambda: browser.execute_script("return !window.mutualaidDrawing"), "it is not drawn")
                 frames.append(frame(browser))
         finally:
             browser.quit()
