@@ -11,12 +11,13 @@ from test_page import Server, _done, _free_port, _press, _wait_for, chrome
 
 FRAMES = (4, 24, 50, 79)
 """Settlements."""
-WIDTH, HEIGHT, SCALE = 1000, 1010, 0.6
+WIDTH, HEIGHT, SCALE = 1000, 1130, 0.6
 FILE = Path(__file__).parents[2] / "docs" / "page.png"
 ALONE = """
 const style = document.createElement('style');
 style.id = 'alone';
-style.textContent = '.v-navigation-drawer, header { display: none !important } main { padding: 0 !important }';
+style.textContent = '.v-navigation-drawer, header { display: none !important }'
+  + 'main { padding: 0 !important } ::-webkit-scrollbar { display: none }';
 document.head.append(style);
 window.scrollTo(0, 0);
 """
@@ -59,7 +60,7 @@ def main() -> None:
     strip = Image.new("RGB", (sum(each.width for each in frames), frames[0].height), "white")
     for number, each in enumerate(frames):
         strip.paste(each, (number * each.width, 0))
-    strip.quantize(128).save(FILE, optimize=True)
+    strip.save(FILE, optimize=True)
 
 
 if __name__ == "__main__":
