@@ -119,3 +119,14 @@ def test_every_parameter_is_in_a_group():
     found = groups(Rules().declared)
     assert list(found) == [*GROUPS, OF_THE_POOL]
     assert [name for names in found.values() for name in names] == list(PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--pool", "nowhere"), ("--scenario", "no_gat"), ("--policy", "age_band"), ("--port", "0")]
+)
+def test_what_the_page_cannot_begin_with_is_one_line(typed, option, value):
+    code, out, err = typed("app", option, value)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert value in err
+    assert len(err.splitlines()) == 1
