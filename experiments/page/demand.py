@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import inspection
-from agents.population import FIRST_PLAN, MALE, OUT, PLACE_MASK
+from experiments.explain.selection import people_of
 from experiments.page.worlds import Watched
 
 ROWS = 10_000
@@ -41,41 +40,21 @@ class Curves(NamedTuple):
 
 def demand(world: Watched, plan: int = 0) -> Curves | None:
     """The curves of a plan now; None where nobody could be a member."""
-    population, context = world.population, world.context
-    columns = population.columns
-    rows = np.arange(0, len(population), max(1, len(population) // ROWS), dtype=np.int64)
-    alive = (columns.status[rows] & PLACE_MASK) != OUT
-    rows = rows[alive & (inspection.plans_for(columns, rows, context) == plan)]
-    if rows.size < POINTS:
+    people = people_of(world, ROWS, plan)
+    size = people.price.size
+    if size < POINTS:
         return None
-    behaviour = world.behaviour
-    price = inspection.worths(columns, rows, plan, context, behaviour, world.influence, behaviour.entry_knowledge)
-    cost = _cost(world, rows, plan)
-    order = np.argsort(-price, kind="stable")
-    price, cost = price[order], cost[order]
-    ends = np.linspace(0, rows.size, POINTS + 1).astype(np.int64)[1:]
+    order = np.argsort(-people.price, kind="stable")
+    price, cost = people.price[order], people.cost[order]
+    ends = np.linspace(0, size, POINTS + 1).astype(np.int64)[1:]
     total = np.concatenate([[0.0], np.cumsum(cost)])
     starts = np.concatenate([[0], ends[:-1]])
     return Curves(
-        100 * ends / rows.size,
+        100 * ends / size,
         price[ends - 1],
         total[ends] / ends,
         (total[ends] - total[starts]) / (ends - starts),
-        100 * float(np.mean((columns.status[rows] & PLACE_MASK) == FIRST_PLAN + plan)),
+        100 * float(np.mean(people.member)),
         float(world.platform.expected_price[plan]),
-        int(rows.size),
+        size,
     )
-
-
-def _cost(world: Watched, rows: NDArray[np.int64], plan: int) -> NDArray[np.float64]:
-    """What each costs a plan in a year when the waiting period is over, money: claims that are granted, and the fee."""
-    columns, context = world.population.columns, world.context
-    sex = columns.body[rows] & MALE
-    age = (context.half_month - 2 * columns.birth_month[rows].astype(np.int64)) // 24
-    # Money per illness: what known signs are worth in a year over how often they end in illness.
-    benefit = context.fair_signs[plan, sex, age] / context.signs_risk
-    risk = inspection.own_risks(columns, rows, context)
-    terms = world.plans[plan]
-    granted = terms.filing_share * (1 - world.scenario.terms_refusal)
-    fee = terms.terms_at(world.day(max(0, world.period - 1))).fee_rate
-    return np.asarray(risk * benefit * granted * (1 + fee))
