@@ -359,7 +359,7 @@ def page(
         typer.Option("--host", metavar="NAME", help="A name under which a proxy publishes the page; may be repeated."),
     ] = None,
 ) -> None:
-    """Open the interactive page: the crowd, single lives, two worlds."""
+    """Open the page: the crowd, single lives, two worlds."""
     from experiments.page.choice import offer
     from experiments.page.server import serve
 

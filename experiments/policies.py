@@ -20,14 +20,13 @@ from experiments.output import version
 from experiments.runs.batches import Batches
 from experiments.runs.executor import Executor
 from experiments.sweeps import replication
+from experiments.sweeps.study import TOGETHER
 from model.errors import UserError
 from model.ledger import PLATFORM
 from model.model import MutualAidModel
 from model.scenario import Scenario
 
 BASELINE = "baseline"
-TOGETHER = "+"
-"""Between the names of policies that hold at once."""
 
 
 class Figure(NamedTuple):

@@ -6,6 +6,8 @@ such as `[[events]]` is added to that of the pool; an entry about a plan (`[[cap
 plan. `without` names lists, or kinds of events, that the policy drops first.
 """
 
+import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import UserError
-from model.files import find, read_toml, shown, suggest
+from model.files import find, plain, read_toml, shown, suggest
 
 POLICIES = Path(__file__).parent / "policies"
 EVERY_PLAN = "all"
@@ -246,6 +248,18 @@ def of_text(name: str, text: str) -> Policy:
     made = Policy(name, text)
     made.check()
     return made
+
+
+def of_rule(path: str, value: float | bool | str) -> Policy:
+    """A policy that changes one rule of a pool, such as `plans.general.fee`, or `plans.all.entry_fee`.
+
+    Raises:
+        PolicyError: for a path or a value that a policy file could not hold.
+    """
+    name = f"{path} = {json.dumps(value)}"
+    if not re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){1,5}", path):
+        raise PolicyError(f"pool.{plain(path)} is not allowed: a rule such as pool.plans.all.fee")
+    return of_text(name, f"why = {json.dumps(name)}\n{name}\n")
 
 
 def load_all(names: "Iterable[str | Policy]") -> tuple[Policy, ...]:

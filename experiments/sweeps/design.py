@@ -23,8 +23,29 @@ MOST_POINTS = 1_000_000
 MOST = 1e300
 
 
+POLICY, RULE = "policy", "pool."
+"""A varied policy, and the beginning of a varied rule of the pool: `pool.plans.general.fee`."""
+NO_POLICY = "none"
+
+
 class StudyError(UserError):
     """A study that cannot be run: one line naming the key, the value and what is allowed."""
+
+
+def is_rule(name: str) -> bool:
+    """Whether a varied name is a policy or a rule of the pool, and no parameter."""
+    return name == POLICY or name.startswith(RULE)
+
+
+def _flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Rules of the pool under their dotted names: TOML makes tables of them."""
+    made: dict[str, Any] = {}
+    for name, entry in parameters.items():
+        if isinstance(entry, Mapping) and (f"{name}." == RULE or name.startswith(RULE)):
+            made |= _flat({f"{name}.{key}": value for key, value in entry.items()})
+        else:
+            made[name] = entry
+    return made
 
 
 @dataclass(frozen=True)
@@ -72,7 +93,9 @@ class Design:
 
     kind: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """Parameter -> list of values, or a range {low, high, log}; what is left out of a range are its own bounds."""
+    """Parameter -> list of values, or a range {low, high, log}; what is left out of a range are its own bounds. Also
+    `policy` -> a list of policies (`none`, names, files, several joined by +), and rules of the pool such as
+    `pool.plans.general.fee` -> a list of values."""
     size: int = 0
     """Points of `latin_hypercube` and `sobol`, base sample of `saltelli` (size x (parameters + 2) points),
     trajectories of `morris` (size x (parameters + 1) points), values of each parameter of `one_at_a_time`."""
@@ -90,9 +113,12 @@ class Design:
                 f"kind = {shown(self.kind)} in [design]{suggest(str(self.kind), dict.fromkeys(KINDS))}; "
                 f"allowed: {', '.join(KINDS)}"
             )
+        object.__setattr__(self, "parameters", _flat(self.parameters))
         known = self.declared.parameters
         for name in self.parameters:
-            if name not in known:
+            if is_rule(name) and self.kind not in LISTS:
+                raise StudyError(f"{name} in [design.parameters] has no range; allowed: kind = 'grid' or 'list'")
+            if name not in known and not is_rule(name):
                 raise StudyError(f"unknown parameter '{name}' in [design.parameters]{suggest(name, known)}")
         if self.kind in LISTS:
             self._check_lists()

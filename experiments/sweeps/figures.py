@@ -9,10 +9,11 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pandas.api.types import is_numeric_dtype
 
 from experiments.style import BLUE, LIGHT_BLUE, plain
 from experiments.sweeps.design import SAMPLES
-from experiments.sweeps.results import Results
+from experiments.sweeps.results import Results, told
 from experiments.sweeps.summaries import Summary
 
 MOST_COLUMNS = 5
@@ -54,7 +55,7 @@ def study_figure(results: Results, baseline: int | None = None) -> Figure:
         half = apart.assign(half=(apart["high"] - apart["low"]) / 2).set_index(["point", "summary"])["half"]
         widths = [half.get((row.point, row.summary), 0.0) for row in verdicts[["point", "summary"]].itertuples()]
         verdicts = verdicts.assign(low=verdicts["mean"] - widths, high=verdicts["mean"] + widths)
-    columns = sorted(verdicts[names[2]].unique()) if len(names) == 3 else [None]
+    columns = _levels(verdicts[names[2]]) if len(names) == 3 else [None]
     figure, axes = _grid(len(columns), results)
     for row, (name, summary) in enumerate(results.outcomes.items()):
         known = verdicts[verdicts["summary"] == name]
@@ -65,7 +66,7 @@ def study_figure(results: Results, baseline: int | None = None) -> Figure:
             there = known if third is None else known[known[names[2]] == third]
             _lines(axis, there, names[:2], factor)
             if row == 0 and third is not None:
-                axis.set_title(f"{names[2]} = {third:g}", fontsize=9)
+                axis.set_title(f"{names[2]} = {told(third)}", fontsize=9)
     if len(names) > 1:
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, title=names[1], loc="outside lower center", ncols=8, fontsize=8, frameon=False)
@@ -79,7 +80,8 @@ def study_figure(results: Results, baseline: int | None = None) -> Figure:
 
 
 def _named(results: Results, name: str) -> str:
-    return f"{name} ({results.design.declared.parameters[name].unit})"
+    known = results.design.declared.parameters
+    return f"{name} ({known[name].unit})" if name in known else name
 
 
 def _grid(columns: int, results: Results) -> tuple[Figure, Any]:
@@ -98,17 +100,34 @@ def _lines(axis: Axes, known: pd.DataFrame, names: list[str], unit: float) -> No
         axis.errorbar([0], known["mean"] * unit, yerr=(known["high"] - known["mean"]) * unit, fmt="o", capsize=3)
         axis.set_xticks([])
         return
-    groups = sorted(known[names[1]].unique()) if len(names) > 1 else [None]
+    groups = _levels(known[names[1]]) if len(names) > 1 else [None]
     shades = colormaps["viridis"](np.linspace(0.05, 0.85, len(groups)))
     for group, shade in zip(groups, shades, strict=True):
-        those = (known if group is None else known[known[names[1]] == group]).sort_values(names[0], kind="stable")
-        label = None if group is None else f"{group:g}"
-        x = those[names[0]].astype(float)
+        those = known if group is None else known[known[names[1]] == group]
+        if is_numeric_dtype(known[names[0]]):
+            those = those.sort_values(names[0], kind="stable")
+        label = None if group is None else told(group)
+        x = _places(those[names[0]], known[names[0]])
         axis.plot(x, those["mean"] * unit, "o-", ms=3, lw=1.2, color=shade, label=label)
         axis.fill_between(x, those["low"] * unit, those["high"] * unit, color=shade, alpha=0.18, lw=0)
+    if not is_numeric_dtype(known[names[0]]):
+        axis.set_xticks(*zip(*enumerate(map(str, _levels(known[names[0]]))), strict=True), rotation=30, ha="right")
+        return
     x = known[names[0]].astype(float)
     if x.min() > 0 and x.max() / x.min() >= 20:
         axis.set_xscale("log")
+
+
+def _levels(values: "pd.Series[Any]") -> list[Any]:
+    """The different values: numbers in order, names of policies and rules as they come."""
+    return sorted(values.unique()) if is_numeric_dtype(values) else list(values.unique())
+
+
+def _places(values: "pd.Series[Any]", of: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Where values stand along an axis: numbers where they are, names side by side in the order of `of`."""
+    if is_numeric_dtype(of):
+        return values.astype(float)
+    return values.map({level: float(place) for place, level in enumerate(_levels(of))})
 
 
 def _dots(results: Results, names: list[str]) -> Figure:
@@ -119,7 +138,7 @@ def _dots(results: Results, names: list[str]) -> Figure:
         axes[row, 0].set_ylabel(_label(described, unit), fontsize=8)
         for column, name in enumerate(names):
             axis = axes[row, column]
-            axis.plot(table[name].astype(float), table[summary] * factor, ".", ms=3, alpha=0.5)
+            axis.plot(_places(table[name], table[name]), table[summary] * factor, ".", ms=3, alpha=0.5)
             axes[-1, column].set_xlabel(_named(results, name), fontsize=8)
     return figure
 

@@ -1,5 +1,6 @@
 """The results of a sweep as one tidy table, whose order depends on the study alone."""
 
+import contextlib
 import hashlib
 import itertools
 import math
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from experiments.output import write_csv, writing
 from experiments.sweeps import replication
-from experiments.sweeps.design import LISTS, Design, StudyError
+from experiments.sweeps.design import LISTS, Design, StudyError, is_rule
 from experiments.sweeps.engine import Shard, missing
 from experiments.sweeps.store import Store, Unit, read, read_summaries
 from experiments.sweeps.study import check, pool_of, reference, work_of
@@ -244,19 +245,19 @@ class Results:
             if int(named[:9]) < len(points):
                 return int(named)
             raise StudyError(f"baseline = {shown(named)} is no point; allowed: 0 to {len(points) - 1}")
-        wanted: dict[str, float] = {}
+        wanted: dict[str, float | str] = {}
         for part in named.split(","):
             name, _, value = part.partition("=")
             if name.strip() not in self.design.names:
                 raise StudyError(f"baseline = {shown(named)} is not allowed; allowed: {', '.join(self.design.names)}")
             try:
-                wanted[name.strip()] = float(value)
+                wanted[name.strip()] = value.strip() if is_rule(name.strip()) else float(value)
             except ValueError:
                 raise StudyError(f"baseline = {shown(named)}: {shown(value)} is not a number") from None
         for number, point in enumerate(points):
-            if all(float(point[name]) == value for name, value in wanted.items()):
+            if all(_same(point[name], value) for name, value in wanted.items()):
                 return number
-        values = ", ".join(f"{name} = {value:g}" for name, value in wanted.items())
+        values = ", ".join(f"{name} = {told(value)}" for name, value in wanted.items())
         raise StudyError(f"baseline: no point has {values}")
 
     def differences(self, baseline: int) -> pd.DataFrame:
@@ -315,7 +316,20 @@ class Results:
             A text such as `fee_rate=0.08`.
         """
         values = self._points[point]
-        return ", ".join(f"{name} = {value:g}" for name, value in values.items())
+        return ", ".join(f"{name} = {told(value)}" for name, value in values.items())
+
+
+def told(value: float | str) -> str:
+    """A varied value, short."""
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def _same(value: float | str, wanted: float | str) -> bool:
+    """Whether a varied value is the one named: as a number where it is one."""
+    if isinstance(value, int | float):
+        with contextlib.suppress(ValueError):
+            return float(value) == float(wanted)
+    return str(value) == str(wanted)
 
 
 def _design_of(content: dict[str, Any], folder: Path) -> Design:
@@ -327,8 +341,9 @@ def _design_of(content: dict[str, Any], folder: Path) -> Design:
     try:
         design = Design(**content["design"], pool=pool_of(content))
         check(content, design)
-        listed = itertools.chain.from_iterable(design.parameters.values()) if design.kind in LISTS else ()
-        for value in (*listed, *(content["base"][name] for name in design.names)):
+        varied = [name for name in design.names if not is_rule(name)]
+        lists = [design.parameters[name] for name in varied] if design.kind in LISTS else []
+        for value in (*itertools.chain.from_iterable(lists), *(content["base"][name] for name in varied)):
             if not isinstance(value, int | float) or not math.isfinite(value):
                 raise StudyError(f"{shown(value)} is not a value of a parameter")
     except UserError as error:

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -11,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.sweeps.design import LISTS, Design, StudyError
-from model import memory
+from experiments.sweeps.design import LISTS, NO_POLICY, POLICY, RULE, Design, StudyError, is_rule
+from model import memory, policy
 from model import pool as pools
 from model import scenario as scenarios
 from model.files import find, read_toml, shown, suggest
@@ -21,6 +22,8 @@ from model.policy import Policy
 from model.pool import Pool
 from model.scenario import Scenario, declared_in
 
+TOGETHER = "+"
+"""Between the names of policies that hold at once."""
 STUDIES = Path(__file__).parents[1] / "studies"
 MOST_RUNS = 10_000_000
 FIRST_REPLICATES = 4
@@ -174,7 +177,34 @@ class Study:
         Returns:
             The scenario, with the seed of the replicate.
         """
-        return self._base.replace(rng=self.seed_of(point, replicate), **self.points[point])
+        values = {name: value for name, value in self.points[point].items() if not is_rule(name)}
+        return self._under(point).replace(rng=self.seed_of(point, replicate), **values)
+
+    def _under(self, point: int) -> Scenario:
+        """The scenario under the policy and the rules of a point."""
+        chosen: list[Policy | str] = []
+        for name, value in self.points[point].items():
+            if name == POLICY and value != NO_POLICY:
+                chosen += str(value).split(TOGETHER)
+            elif name.startswith(RULE):
+                chosen.append(policy.of_rule(name.removeprefix(RULE), value))
+        return self._base.with_policies(chosen)
+
+    def _base_value(self, name: str) -> Any:
+        """The value that a varied name has in the scenario; None for a rule that is no single value."""
+        if name == POLICY:
+            return NO_POLICY
+        if not name.startswith(RULE):
+            return getattr(self._base, name)
+        found: Any = tomllib.loads(self._base.pool.content["pool.toml"])
+        for key in name.removeprefix(RULE).split("."):
+            if isinstance(found, list):
+                found = next((entry for entry in found if entry.get("name") == key), None)
+            else:
+                found = found.get(key) if isinstance(found, Mapping) else None
+        if isinstance(found, str) and found.startswith("$"):
+            return getattr(self._base, found[1:])
+        return found if isinstance(found, bool | int | float | str) else None
 
     def values_at(self, point: int) -> dict[str, Any]:
         """The value of every varied parameter at a point, in its own type.
@@ -186,12 +216,13 @@ class Study:
             Parameter -> value, in its unit.
         """
         scenario = self.scenario_of(point, 0)
-        return {name: getattr(scenario, name) for name in self.design.names}
+        point_ = self.points[point]
+        return {name: point_[name] if is_rule(name) else getattr(scenario, name) for name in self.design.names}
 
     @property
     def work(self) -> Work:
         """How many runs it asks for."""
-        return work_of(vars(self), self.points, self._base.values())
+        return work_of(vars(self), self.points, self._base.values() | self._rules_of_base())
 
     def bytes_per_run(self) -> int:
         """Memory that the largest of the runs takes.
@@ -216,10 +247,18 @@ class Study:
             }
             content["design"]["parameters"] = values
         plain: dict[str, Any] = json.loads(json.dumps(content))
-        return plain | {"base": self._base.values() | {"rng": None}}
+        if any(map(is_rule, self.design.names)):
+            # What a policy is called decides nothing: the rules that it makes do.
+            plain["under"] = [self._under(point).pool.digest for point in range(len(self.points))]
+        return plain | {"base": self._base.values() | {"rng": None} | self._rules_of_base()}
+
+    def _rules_of_base(self) -> dict[str, Any]:
+        return {name: self._base_value(name) for name in self.design.names if is_rule(name)}
 
     def _typed(self, name: str, value: Any) -> Any:
         """A value that was checked, in the type of its parameter."""
+        if is_rule(name):
+            return value
         kind = self.design.declared.types[name]
         return value if kind is bool else kind(float(value))
 
