@@ -131,9 +131,11 @@ class Policy:
                 made[key] = value
         return made
 
-    def _plans(self, name: str, names: list[str], where: str) -> list[str]:
+    def _plans(self, name: object, names: list[str], where: str) -> list[str]:
         if name == EVERY_PLAN:
             return names
+        if not isinstance(name, str):
+            raise self._refuse(f"{where} = {shown(name)}; allowed: all, {', '.join(names)}")
         if name not in names:
             raise self._refuse(
                 f"{where} = {shown(name)} does not exist{suggest(name, names) or '; allowed: all, ' + ', '.join(names)}"

@@ -713,7 +713,7 @@ class Pool:
         for key, age in (("below", ages.below), ("ends", ages.ends)):
             if age is not None and not float(12 * age).is_integer():
                 raise self._refuse(f"{where}.ages.{key} = {age:g}; allowed: whole months, in years")
-        for key in ("fee", "wait", "questionnaire", "case_cap", "entry_fee", "case_fee", "minimum_stay"):
+        for key in ("fee", "wait", "questionnaire", "case_cap"):
             dated = getattr(plan, key)
             if date.min not in dated and min(dated) > plan.opens:
                 raise self._refuse(

@@ -13,6 +13,7 @@ from experiments.pools import facts, rules_by_date
 from experiments.sweeps import study
 from model import pool as pools
 from model import scenario
+from model.plans import timeline
 
 SCENARIO = """why = "What if?"
 base = "no_gate"
@@ -41,6 +42,31 @@ size = 4
 [design.parameters]
 premium_median = { low = 0.1, high = 2, log = true }
 habit = {}
+"""
+POLICY = """why = "Bands from a day on."
+from = 2019-10-07
+without = ["slowdowns", "events.rival"]
+[plans.general]
+sharing = { rule = "age_bands", bounds = [30, 40] }
+minimum_stay = "1 year"
+ages = { below = 55 }
+[plans.all]
+entry_fee = { 2019-10-07 = 5, 2020-10-07 = 10 }
+wait_on_return = "180 days"
+[[caps]]
+plan = "all"
+per_member = 100
+[[reinsurance]]
+plan = "seniors"
+above = 3
+premium_rate = 0.05
+[[events]]
+day = 2020-01-01
+kind = "regulator"
+what = "a word"
+[parameters]
+habit = { times = 2, plus = 0.1 }
+salience = 0.5
 """
 POOL = harbour.ODD.replace(
     "[parameters]",
@@ -121,6 +147,11 @@ def in_file(tmp_path):
 
 def test_spoilt_scenarios(in_file):
     every_spoilt_file_is_read_or_refused(SCENARIO, in_file(lambda file: scenario.load(str(file))))
+
+
+def test_spoilt_policies(in_file):
+    base = scenario.Scenario(scale=200_000)
+    every_spoilt_file_is_read_or_refused(POLICY, in_file(lambda file: timeline(base.with_policies([str(file)]))))
 
 
 def test_spoilt_studies(in_file):
