@@ -253,7 +253,7 @@ def of_text(name: str, text: str) -> Policy:
 
 
 def of_rule(path: str, value: float | bool | str) -> Policy:
-    """A policy that changes one rule of a pool, such as `plans.general.fee`, or `plans.all.entry_fee`.
+    """A policy that changes one rule of a pool, such as `plans.NAME.fee`, or `plans.all.entry_fee`.
 
     Raises:
         PolicyError: for a path or a value that a policy file could not hold.

@@ -24,7 +24,7 @@ MOST = 1e300
 
 
 POLICY, RULE = "policy", "pool."
-"""A varied policy, and the beginning of a varied rule of the pool: `pool.plans.general.fee`."""
+"""A varied policy, and the beginning of a varied rule of the pool: `pool.plans.NAME.fee`."""
 NO_POLICY = "none"
 
 
@@ -95,7 +95,7 @@ class Design:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Parameter -> list of values, or a range {low, high, log}; what is left out of a range are its own bounds. Also
     `policy` -> a list of policies (`none`, names, files, several joined by +), and rules of the pool such as
-    `pool.plans.general.fee` -> a list of values."""
+    `pool.plans.NAME.fee` -> a list of values."""
     size: int = 0
     """Points of `latin_hypercube` and `sobol`, base sample of `saltelli` (size x (parameters + 2) points),
     trajectories of `morris` (size x (parameters + 1) points), values of each parameter of `one_at_a_time`."""
