@@ -31,6 +31,7 @@ from experiments.console import (
     whole,
 )
 from experiments.explain import commands as of_explaining
+from experiments.explain import selection_command as of_selection
 from experiments.pictures import commands as of_pictures
 from experiments.sweeps import commands as of_sweeps
 from model.errors import UserError
@@ -67,6 +68,7 @@ EXAMPLES = {
         "figures out/gate --scenario no_gate",
     ),
     "report": ("report out/run", "report out/sweep/collapse"),
+    "selection": ("selection --on 2020-12-31", "selection --pool teaching --scale 10"),
     "tipping": ("tipping --posterior", "tipping --pool teaching --scale 10"),
     "sweep": ("sweep collapse", "sweep fee.toml --out out/fee --workers 2", "sweep fee.toml --shard 1/3"),
     "results": (
@@ -224,6 +226,7 @@ for command in (
     of_calibration.stories,
     of_calibration.contested,
     of_explaining.explain,
+    of_selection.selection,
     of_tipping.tipping,
     of_pictures.figures,
     of_pictures.report,

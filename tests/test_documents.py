@@ -63,6 +63,8 @@ COMMANDS = {
         less="--scale 200000 --runs 1 --waves 1 --wave-runs 10 --number 2 --elsewhere 5 --steps 200"
     ),
     f"{MUTUALAID} contested": Command(less="--scale 20000 --runs 10 --waves 1 --wave-runs 60"),
+    f"{MUTUALAID} selection --on 2020-12-31": SLOW,
+    f"{MUTUALAID} selection --pool teaching --scale 10": Command(less="--out out/selected"),
     f"{MUTUALAID} tipping --posterior": Command(less="--scale 500000 --replicates 1"),
     f"{MUTUALAID} tipping --pool teaching --scale 10": Command(less="--replicates 1 --out out/teaching"),
     f"{MUTUALAID} explain": Command(less="--mechanism price --mechanism news --replicates 2 --scale 20000"),

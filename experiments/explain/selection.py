@@ -15,6 +15,8 @@ from agents.population import FIRST_PLAN, MALE, OUT, PLACE_MASK
 from model.model import MutualAidModel
 
 DECILES = 10
+FEWEST = 40
+"""People without whom nothing is measured."""
 BAND = 10
 """Years of age in a group of the table."""
 
@@ -69,6 +71,30 @@ def people_of(world: MutualAidModel, most: int, plan: int = 0) -> People:
     cost = np.asarray(risk * benefit * granted * (1 + fee))
     member = (columns.status[rows] & PLACE_MASK) == FIRST_PLAN + plan
     return People(price, cost, risk, age, male, member)
+
+
+class Curves(NamedTuple):
+    """Demand and cost as Einav & Finkelstein (2011) draw them, shape (points,) each; money per year, fee included."""
+
+    share: NDArray[np.float64]
+    """Share of the people who could be members, from the most willing to pay."""
+    price: NDArray[np.float64]
+    """The most that the last of them would pay."""
+    average: NDArray[np.float64]
+    """What they cost on average."""
+    marginal: NDArray[np.float64]
+    """What those between this point and the one before cost."""
+
+
+def curves(people: People, points: int) -> Curves:
+    """The curves at evenly spaced shares of the people, of whom there must be at least so many."""
+    size = people.price.size
+    order = np.argsort(-people.price, kind="stable")
+    price, cost = people.price[order], people.cost[order]
+    ends = np.linspace(0, size, points + 1).astype(np.int64)[1:]
+    total = np.concatenate([[0.0], np.cumsum(cost)])
+    starts = np.concatenate([[0], ends[:-1]])
+    return Curves(ends / size, price[ends - 1], total[ends] / ends, (total[ends] - total[starts]) / (ends - starts))
 
 
 def correlation(people: People) -> Correlation:
@@ -147,7 +173,7 @@ def groups(people: People) -> pd.DataFrame:
     return counts.reset_index()
 
 
-def summary(people: People) -> pd.DataFrame:
+def summary(people: People, money: str = "money") -> pd.DataFrame:
     """The measures, a line each."""
     test, area = correlation(people), triangle(people)
     share, covered = float(people.member.mean()), loss_coverage(people)
@@ -158,6 +184,6 @@ def summary(people: People) -> pd.DataFrame:
         ("expected losses covered, %", 100 * covered),
         ("share at which average-cost pricing would rest, %", 100 * area.equilibrium),
         ("best share by willingness to pay, %", 100 * area.efficient),
-        ("welfare lost in between, money per person and year", area.loss),
+        (f"welfare lost in between, {money} per person and year", area.loss),
     ]
     return pd.DataFrame(lines, columns=["measure", "value"])

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.explain.selection import people_of
+from experiments.explain.selection import curves, people_of
 from experiments.page.worlds import Watched
 
 ROWS = 10_000
@@ -44,16 +44,12 @@ def demand(world: Watched, plan: int = 0) -> Curves | None:
     size = people.price.size
     if size < POINTS:
         return None
-    order = np.argsort(-people.price, kind="stable")
-    price, cost = people.price[order], people.cost[order]
-    ends = np.linspace(0, size, POINTS + 1).astype(np.int64)[1:]
-    total = np.concatenate([[0.0], np.cumsum(cost)])
-    starts = np.concatenate([[0], ends[:-1]])
+    found = curves(people, POINTS)
     return Curves(
-        100 * ends / size,
-        price[ends - 1],
-        total[ends] / ends,
-        (total[ends] - total[starts]) / (ends - starts),
+        100 * found.share,
+        found.price,
+        found.average,
+        found.marginal,
         100 * float(np.mean(people.member)),
         float(world.platform.expected_price[plan]),
         size,

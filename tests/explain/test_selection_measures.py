@@ -50,6 +50,34 @@ def test_no_triangle_where_everybody_would_pay_the_mean():
     assert selection.triangle(people(costs, costs > 0, costs + 0.2)) == pytest.approx((1.0, 1.0, 0.0))
 
 
+def test_one_price_does_not_part_people_who_would_pay_the_same():
+    """Two would pay 10 and cost 0 and 30: at no price does the first come alone, and both cost 15 on average."""
+    assert selection.triangle(people([0.0, 30.0], [True, True], [10.0, 10.0])) == pytest.approx((0.0, 0.0, 0.0))
+
+
+def test_the_curves_are_means_of_those_who_would_pay():
+    costs = [4.0, 3.0, 2.0, 1.0]
+    found = selection.curves(people(costs, [True] * 4, [8.0, 6.0, 4.0, 2.0]), points=2)
+    assert found.share.tolist() == [0.5, 1.0]
+    assert found.price.tolist() == [6.0, 2.0]
+    assert found.average.tolist() == [3.5, 2.5]
+    assert found.marginal.tolist() == [3.5, 1.5]
+
+
+def test_the_command_writes_tables_and_a_picture_of_a_day(typed, tmp_path):
+    options = ("--pool", "teaching", "--scale", "50", "--out", str(tmp_path))
+    code, out, _ = typed("selection", *options, "--on", "2021-06-30")
+    assert code == 0
+    assert "2021-06" in out
+    assert {file.name for file in tmp_path.iterdir()} >= {"selection.png", "summary.csv", "deciles.csv", "groups.csv"}
+    code, _, err = typed("selection", *options, "--on", "2051-06-30")
+    assert code == 2
+    assert "--on 2051-06-30 is not allowed: 2020-01-" in err
+    code, _, err = typed("selection", *options, "--plan", "none")
+    assert code == 2
+    assert "--plan none" in err
+
+
 def test_loss_coverage_and_deciles():
     risk = np.repeat(np.arange(1.0, 11), 10)
     everybody = people(risk, risk > 5)
