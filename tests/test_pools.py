@@ -12,10 +12,12 @@ import pandas as pd
 import pytest
 from harbour import BENEFIT, FEE, RISK, RISKS
 
+from agents.population import NEVER
 from experiments.pools import rules_by_date, start
 from model import pool as pools
 from model.model import MutualAidModel
 from model.plans import plans, waits_of
+from model.policy import of_text
 from model.pool import POOLS, PoolError, default
 from model.scenario import Scenario, ScenarioError, load
 
@@ -307,3 +309,37 @@ def test_places_that_are_no_pool_are_refused(tmp_path, odd):
         pools.load(str(odd))
     start(tmp_path / "new")
     assert pools.load(str(tmp_path / "new")).plan_names == ("basic",)
+
+
+def ages_at_launch(model):
+    columns = model.population.columns
+    return (model.calendar.half_month(0) - 2.0 * columns.birth_month) / 24
+
+
+def test_an_uptake_table_says_who_the_potential_members_are(odd):
+    """Nobody below 30, and from 50 on a quarter as many of each age as below."""
+    text = (odd / "pool.toml").read_text(encoding="utf-8")
+    table = '[tables]\nuptake = { file = "uptake.csv", column = "chance" }\n'
+    (odd / "pool.toml").write_text(text.replace("[tables]\n", table), encoding="utf-8")
+    (odd / "uptake.csv").write_text("age_lo,age_hi,chance\n0,29,0\n30,49,1\n50,105,0.25\n", encoding="utf-8")
+    ages = ages_at_launch(MutualAidModel(Scenario(pool=pools.load(str(odd)))))
+    assert ages.min() >= 30
+    young, old = ((ages >= 30) & (ages < 50)).sum() / 20, ((ages >= 50) & (ages < 70)).sum() / 20
+    # Of 20,000 people 16,000 and 4,000: the ratio is known to 2 %, one standard error.
+    assert old / young == pytest.approx(0.25, rel=0.08)
+
+
+def test_the_age_at_which_people_may_join_changes_on_a_day(odd):
+    """From 2032 on nobody of 30 or more joins the first plan; its members stay."""
+    limit = of_text("limit", 'why = "The young alone."\nfrom = 2032-01-01\nplans.pilots.ages = { below = 30 }')
+    base = Scenario(pool=pools.load(str(odd)), launch_advertising=0.2, advertising=0.2)
+    plain, limited = MutualAidModel(base), MutualAidModel(base.with_policies([limit]))
+    for model in (plain, limited):
+        model.run()
+    joined = limited.population.columns.joined
+    age = ages_at_launch(limited) + joined / 12
+    later = (joined >= limited.calendar.period_of(date(2032, 1, 1))) & (joined < NEVER)
+    assert (age[later & (age < 45)] < 30 + 1 / 12).all()
+    before = base.calendar.period_of(date(2032, 1, 1))
+    assert (plain.report.series("joined")[:before] == limited.report.series("joined")[:before]).all()
+    assert plain.report.series("joined", 0)[before:].sum() > limited.report.series("joined", 0)[before:].sum()
