@@ -29,8 +29,10 @@ from agents.population import (
     Population,
     empty_columns,
 )
+from experiments.explain.selection import People, triangle
 from model.health import health_of
 from model.model import MutualAidModel
+from model.policy import of_rule
 from model.pool import load
 from model.scenario import Scenario
 
@@ -126,6 +128,10 @@ class Check:
 
 
 GRID_ERROR = 5e-4
+FEW = 1_000
+"""People who are all alike."""
+MARKUP_ERROR = 1e-3
+"""Twice the step in which a willingness to pay is kept."""
 SAMPLING_ERROR = 5 * 0.5 / PEOPLE**0.5
 """Five standard errors of a share of people, at its widest."""
 
@@ -183,12 +189,67 @@ def positive_correlation(case: dict[str, Any]) -> Iterator[Check]:
     yield Check(name, "covariance", case["cov"], covariance, GRID_ERROR)
 
 
+def risk_aversion(case: dict[str, Any]) -> Iterator[Check]:
+    """V9: constant absolute risk aversion: people take cover up to ln(1 + pi (exp(a L) - 1)) / a, and not beyond."""
+    costs = np.ones(FEW)
+    name = f"V9 a {case['a_per_yuan']:g} pi {case['pi']:g}"
+    for below, wanted in ((1 - MARKUP_ERROR, 1.0), (1 + MARKUP_ERROR, 0.0)):
+        got = spiral(costs, case["ratio"] * costs, first_price=case["ratio"] * below)
+        yield Check(name, f"share insured at {below:g} of it", wanted, float(got.share[0]), 1e-9)
+
+
+def linear(case: dict[str, Any]) -> Iterator[Check]:
+    """V10: linear demand a - b p and average cost c0 + c1 p: the equilibrium, the efficient share, the welfare lost."""
+    a, b, c0, c1 = (case[key] for key in ("a", "b", "c0", "c1"))
+    share = grid()
+    price = np.maximum((a - share) / b, 0.0)
+    cost = np.maximum(c0 + c1 * price - share * c1 / b, 0.0)
+    unit = float(cost.max())
+    name = f"V10 a {a:g} b {b:g}"
+    got = spiral(cost / unit, price / unit, first_price=c0 / unit)
+    yield Check(name, "price", case["p_star"] / unit, float(got.price[-1]), GRID_ERROR)
+    yield Check(name, "share insured", case["q_star"], float(got.share[-1]), 3 * GRID_ERROR)
+    # What the sharing of all claims loses, as `mutualaid selection` measures it.
+    everybody = np.ones(PEOPLE, dtype=bool)
+    area = triangle(People(price, cost, cost, np.full(PEOPLE, AGE), ~everybody, everybody))
+    yield Check(name, "best share", case["q_eff"], area.efficient, GRID_ERROR)
+    yield Check(name, "welfare lost", case["dwl"] / unit, area.loss / unit, GRID_ERROR)
+
+
+def growth(case: dict[str, Any]) -> Iterator[Check]:
+    """V15: in a pool that grows, claims per member stay below their level by the growth during wait and lag."""
+    rate, wait = case["g_per_year"], case["wait_plus_lag_years"]
+    months = round(12 * wait)
+    scenario = Scenario(pool=POOL).with_policies([of_rule("plans.all.wait", f"{months} months")])
+    # Who hears in which settlement, so that membership grows exponentially; all who hear join.
+    grown = np.exp(rate * np.arange(PERIODS) / scenario.calendar.per_year)
+    hears = np.searchsorted(grown / grown[-1], grid())
+    costs = np.ones(PEOPLE)
+    people = people_with(costs, 1e3 * costs, scenario, members=False)
+    reading = MutualAidModel(scenario, population=people)
+    readings = []
+    while reading.running:
+        reading.step()
+        readings.append(reading.readings[UNAWARE])
+    # Half-way from the reading before, out of the way of rounding.
+    between = np.array(readings) - 0.5 * np.diff(readings, prepend=0.0)
+    people.columns.clock[:] = between[hears]
+    report = MutualAidModel(scenario, population=people).simulate()
+    at_once = MutualAidModel(Scenario(pool=POOL), population=people).simulate()
+    observed = float(report.series("claims_filed")[-1] / at_once.series("claims_filed")[-1])
+    name = f"V15 growth {rate:g} wait {wait:g}"
+    yield Check(name, "claims over their ultimate level", case["observed_over_ultimate"], observed, GRID_ERROR)
+
+
 RUNS: dict[str, Callable[[dict[str, Any]], Iterator[Check]]] = {
     "V1_uniform_multiplicative": multiplicative,
     "V2_uniform_ab": interval,
     "V3_uniform_additive": additive,
     "V7_inertia_no_rejoin": inertia,
+    "V9_cara": risk_aversion,
+    "V10_linear_EF": linear,
     "V13_pos_corr": positive_correlation,
+    "V15_growth_lag": growth,
 }
 """The closed forms of `verification_cases.json` that the simulator itself is held to."""
 
