@@ -68,7 +68,7 @@ EXAMPLES = {
         "figures out/gate --scenario no_gate",
     ),
     "report": ("report out/run", "report out/sweep/collapse"),
-    "selection": ("selection --on 2020-12-31", "selection --pool teaching --scale 10"),
+    "selection": ("selection", "selection --pool teaching --scale 10"),
     "tipping": ("tipping --posterior", "tipping --pool teaching --scale 10"),
     "sweep": ("sweep collapse", "sweep fee.toml --out out/fee --workers 2", "sweep fee.toml --shard 1/3"),
     "results": (

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.style import EVENT_COLOURS, INK, MILLIONS, plain, plan_colours
-from model.pool import Event, Pool, default
+from model.pool import Pool, default
+from model.pool_file import Event
 
 DEARER = 2.5
 """A plan whose highest share is so many times that of the first plan has its bills in a picture of their own."""

@@ -8,6 +8,7 @@ import pandas as pd
 
 from experiments.output import OutputError
 from model import pool as pools
+from model import pool_file
 from model.calendar import HALF_MONTHS_PER_YEAR
 from model.plans import Plan, plans
 from model.pool import Pool
@@ -69,7 +70,7 @@ def _amount(value: float) -> str:
     return f"{value:,.10g}"
 
 
-def _sharing(rules: pools.Sharing) -> str:
+def _sharing(rules: pool_file.Sharing) -> str:
     if rules.rule == "age_bands":
         return f"age bands that begin at {', '.join(map(str, rules.bounds))}: each pays its own claims"
     if rules.rule == "risk_rated":
@@ -79,7 +80,7 @@ def _sharing(rules: pools.Sharing) -> str:
     return "equal"
 
 
-def _of_plan(pool: Pool, plan: Plan, written: pools.Plan) -> Iterator[tuple[date, str, str]]:
+def _of_plan(pool: Pool, plan: Plan, written: pool_file.Plan) -> Iterator[tuple[date, str, str]]:
     """Day, rule and what it says, of a plan."""
     opens, rules = plan.opens, pool.rules
     ends = "" if written.ages.ends is None else f"; membership ends at {written.ages.ends:g}"
@@ -115,7 +116,7 @@ def _of_plan(pool: Pool, plan: Plan, written: pools.Plan) -> Iterator[tuple[date
     scenario = Scenario(pool=pool)
     for row in pool.benefit_rows(written):
         ages = f" from {row.age_from:g}" if row.age_from else ""
-        ages += f" below {row.age_below:g}" if row.age_below < pools.LIFELONG_YEARS else ""
+        ages += f" below {row.age_below:g}" if row.age_below < pool_file.LIFELONG_YEARS else ""
         day = max(row.from_ or opens, opens)
         yield day, f"benefit, {row.kind}{ages}", _amount(scenario.number(row.amount))
     for transfer in written.transfers:

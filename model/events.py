@@ -6,7 +6,8 @@ that does to membership is the members' decision.
 
 from functools import cache
 
-from model.pool import Event, Pool, Slowdown
+from model.pool import Pool
+from model.pool_file import Event, Slowdown
 from model.scenario import Scenario
 
 

@@ -23,8 +23,8 @@ from agents import luck
 from agents.compute.compiled import compiled_inline
 from agents.population import DIE, FALL_ILL, NEVER, REACH_AGE, SIGNS_APPEAR, SIGNS_PASS
 from model.calendar import HALF_MONTHS_PER_YEAR
-from model.pool import AGES
 from model.scenario import Scenario
+from model.tables import AGES
 
 
 @dataclass(frozen=True)

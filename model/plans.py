@@ -14,11 +14,13 @@ from agents.platform import PlanRules, PlatformRules, Terms
 from agents.population import NEVER
 from agents.sharing import AgeBands, EqualShares, RiskRated, SharingRule, Smoothed, Smoothing
 from model.health import Health
-from model.pool import AGES, EVERY_KIND, LIFELONG_YEARS, Pool, half_months
+from model.pool import Pool
+from model.pool_file import EVERY_KIND, LIFELONG_YEARS, half_months
 from model.scenario import Scenario
+from model.tables import AGES
 
 if TYPE_CHECKING:
-    from model import pool as pools
+    from model import pool_file
 
 YEAR = 24
 """Half-months."""
@@ -102,7 +104,7 @@ def in_force[V](dated: Mapping[date, V], day: date) -> V:
     return dated[max(start for start in dated if start <= day)]
 
 
-def _benefits(pool: Pool, plan: "pools.Plan", scenario: Scenario) -> dict[date, NDArray[np.float64]]:
+def _benefits(pool: Pool, plan: "pool_file.Plan", scenario: Scenario) -> dict[date, NDArray[np.float64]]:
     """Benefits by age and kind, from each day on that changes them."""
     rows = [(row.from_ or plan.opens, row) for row in pool.benefit_rows(plan)]
     starts = sorted({max(start, plan.opens) for start, _ in rows})
@@ -234,7 +236,7 @@ def plan_for(plans: Sequence[Plan], is_open: Sequence[bool]) -> NDArray[np.int8]
     return _plan_for(ages, tuple(plan.takes for plan in plans), tuple(order))
 
 
-def _sharing(rules: "pools.Sharing", plan: Plan, scenario: Scenario, health: Health) -> SharingRule:
+def _sharing(rules: "pool_file.Sharing", plan: Plan, scenario: Scenario, health: Health) -> SharingRule:
     """The sharing rule that a pool file describes."""
     if rules.rule == "age_bands":
         return AgeBands(tuple(rules.bounds))

@@ -19,7 +19,8 @@ from model.errors import UserError
 from model.files import find, plain, read_toml, shown, suggest
 from model.parameters import Par
 from model.policy import Policy
-from model.pool import AGES, Pool
+from model.pool import Pool
+from model.tables import AGES
 
 if TYPE_CHECKING:
     from datetime import date

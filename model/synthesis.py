@@ -36,8 +36,9 @@ from agents.population import (
 )
 from model.calendar import MONTHS
 from model.health import Chain, Health, chain_of, fate_of, first_boundary, health_of, period_of_age, starts_with_signs
-from model.pool import AGES, MOST_PERIODS, Pool
+from model.pool import MOST_PERIODS, Pool
 from model.scenario import Scenario
+from model.tables import AGES
 
 MOST_EVENTS = MOST_PERIODS + 60
 """More than one person can meet: at most one a period, a few age boundaries and one death."""

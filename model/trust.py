@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from model.pool import Event
+from model.pool_file import Event
 from model.scenario import Scenario
 
 

@@ -6,9 +6,9 @@ from xiang_hu_bao import KINDS, POOL, calendar
 
 from agents.population import DIE, FALL_ILL, FRAILTY_UNIT, MALE, NEVER, SIGNS, SIGNS_APPEAR, SIGNS_PASS
 from model.health import chain_of, health_of
-from model.pool import SEXES
 from model.scenario import Scenario
 from model.synthesis import _log_level, foretell, synthesize
+from model.tables import SEXES
 
 FLAT = Scenario(scale=440, frailty_sd=0.0, mortality_multiplier=0.0, incidence_multiplier=3.0)
 """Some 450,000 people of average frailty."""

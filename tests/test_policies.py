@@ -13,7 +13,8 @@ from model import policy
 from model.model import MutualAidModel
 from model.plans import timeline
 from model.policy import PolicyError, of_text
-from model.pool import PoolError, load
+from model.pool import load
+from model.pool_file import PoolError
 from model.scenario import Scenario, ScenarioError
 from model.scenario import load as load_scenario
 

@@ -18,7 +18,8 @@ from model import pool as pools
 from model.model import MutualAidModel
 from model.plans import plans, waits_of
 from model.policy import of_text
-from model.pool import POOLS, PoolError, default
+from model.pool import POOLS, default
+from model.pool_file import PoolError
 from model.scenario import Scenario, ScenarioError, load
 
 

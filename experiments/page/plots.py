@@ -27,7 +27,8 @@ from experiments.style import (
     people_unit,
     plan_colours,
 )
-from model.pool import Event, Pool
+from model.pool import Pool
+from model.pool_file import Event
 
 Option = dict[str, Any]
 DIGITS = 4

@@ -13,7 +13,8 @@ from experiments.page.demand import Curves, demand
 from experiments.page.history import History
 from experiments.page.worlds import PageModel, Watched
 from experiments.style import money_unit, people_unit
-from model.pool import Event, Pool
+from model.pool import Pool
+from model.pool_file import Event
 
 
 @dataclass(frozen=True)

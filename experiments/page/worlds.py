@@ -19,7 +19,7 @@ from experiments.page.crowd import Crowd
 from model.errors import UserError
 from model.events import events_of
 from model.model import MutualAidModel
-from model.pool import Event
+from model.pool_file import Event
 from model.scenario import Scenario
 
 

@@ -20,7 +20,8 @@ from experiments.figures import history_figure
 from experiments.pictures.kept import FITTED_SCALE, FITTED_SETS
 from experiments.pictures.watched import AGE_CLASS, BASES, DECILES
 from experiments.style import GROUP_COLOURS, GROUP_DASHES, RAMP, money_unit, people_unit, plain, plan_colours
-from model.pool import Event, Pool
+from model.pool import Pool
+from model.pool_file import Event
 
 RECENT = 6
 """Settlements over which the risk of those who join and leave is averaged: few people do in one."""

@@ -11,7 +11,8 @@ import pandas as pd
 from experiments.simulated import Simulated
 from model.files import shown
 from model.measures import MEASURES
-from model.pool import Outcome, Pool, PoolError
+from model.pool import Pool
+from model.pool_file import Outcome, PoolError
 
 
 class Summary(NamedTuple):
