@@ -192,7 +192,8 @@ def positive_correlation(case: dict[str, Any]) -> Iterator[Check]:
 def risk_aversion(case: dict[str, Any]) -> Iterator[Check]:
     """V9: constant absolute risk aversion: people take cover up to ln(1 + pi (exp(a L) - 1)) / a, and not beyond."""
     costs = np.ones(FEW)
-    name = f"V9 a {case['a_per_yuan']:g} pi {case['pi']:g}"
+    aversion, _, probability, *_ = case.values()
+    name = f"V9 a {aversion:g} pi {probability:g}"
     for below, wanted in ((1 - MARKUP_ERROR, 1.0), (1 + MARKUP_ERROR, 0.0)):
         got = spiral(costs, case["ratio"] * costs, first_price=case["ratio"] * below)
         yield Check(name, f"share insured at {below:g} of it", wanted, float(got.share[0]), 1e-9)
