@@ -182,6 +182,7 @@ def test_it_is_swept(typed, odd, address):
     assert "pool.digest = " in err
 
 
+@pytest.mark.slow
 def test_its_sensitivity_is_found(typed, odd, address):
     study = odd.parent / "its.toml"
     ranges = "premium_median = { low = 0.5, high = 4.0 }\nincidence_multiplier = { low = 0.5, high = 2.0 }\n"
@@ -196,6 +197,7 @@ def test_its_sensitivity_is_found(typed, odd, address):
     assert Path("moved/sensitivity.png").is_file()
 
 
+@pytest.mark.slow
 def test_it_is_explained(typed, odd):
     options = ("--mechanism", "price", "--scale", "100", "--replicates", "2", "--workers", "1")
     code, out, _ = typed("explain", "--pool", str(odd), *options, "--out", "why")

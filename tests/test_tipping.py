@@ -39,6 +39,7 @@ def found(tmp_path_factory):
         return boundary, boundary.search(run), boundary.fitted(run)
 
 
+@pytest.mark.slow
 def test_the_boundary_separates_what_survives_from_what_does_not(found):
     boundary, table, _ = found
     assert len(table) == 4
@@ -58,6 +59,7 @@ def test_private_information_makes_a_pool_in_which_all_look_lose_more_members():
     assert tipping.kept(base.replace(information=1.0))[0] < tipping.kept(base.replace(information=0.0))[0] - 0.05
 
 
+@pytest.mark.slow
 def test_fitted_sets_are_placed_and_told_of(found):
     boundary, table, fitted = found
     assert fitted["markup"].tolist() == [3.0, -0.8]
@@ -69,6 +71,7 @@ def test_fitted_sets_are_placed_and_told_of(found):
     assert boundary_figure(table, pd.DataFrame(columns=fitted.columns), "caption").axes
 
 
+@pytest.mark.slow
 def test_another_search_does_not_go_on_in_the_same_folder(found):
     boundary, *_ = found
     other = tipping.Boundary(boundary.folder, boundary.base, [0.5], 1)

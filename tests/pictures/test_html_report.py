@@ -52,6 +52,7 @@ def test_the_report_of_a_run_tells_what_it_was_and_how_to_repeat_it(typed, tmp_p
     assert (tmp_path / "again" / "history.csv").read_bytes() == history
 
 
+@pytest.mark.slow
 def test_a_pool_without_a_record_has_a_report_with_every_picture(typed, tmp_path):
     assert typed("figures", "here", "--pool", "teaching", "--scale", "100")[0] == 0
     assert typed("report", "here")[0] == 0

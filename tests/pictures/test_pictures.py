@@ -119,6 +119,7 @@ def test_every_picture_has_units_and_says_what_was_run(pool):
     assert money in drawn["history"].axes[1].get_ylabel()
 
 
+@pytest.mark.slow
 def test_the_command_draws_png_and_svg_and_repeats_the_run_of_a_folder(typed, tmp_path):
     small = ("run", "--pool", "teaching", "--scale", "100", "--out", "here")
     assert typed(*small, "--seed", "5", "--set", "habit=0.2")[0] == 0

@@ -199,7 +199,7 @@ sweep(quick(), "out", workers=2)
 
 def test_a_script_without_a_guard_is_told_of_it(tmp_path):
     (tmp_path / "script.py").write_text(WITHOUT_GUARD, encoding="utf-8")
-    paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     done = subprocess.run(
         [sys.executable, "script.py"],
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False,
