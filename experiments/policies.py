@@ -253,7 +253,7 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_group(names: Sequence[str], measured: NDArray[np.float64]) -> pd.DataFrame:
-    """Who gains and who loses: one line a policy, age and risk, per member of the baseline and year.
+    """Who gains and who loses: one line a policy, age and risk; totals over the history.
 
     Columns: `policy`, `age`, `risk`, `members` (of the baseline, member-settlements), `paid_in`, `paid_out` and
     `surplus` of the baseline, and `paid_in_change`, `paid_out_change` and `surplus_change` under the policy: means over
