@@ -34,7 +34,7 @@ from model.health import Health, health_of
 from model.ledger import PATIENTS, PLATFORM, Ledger
 from model.measures import Settled
 from model.phases import Stopwatch, listed, phase
-from model.plans import Plan, doors, early_joiners, plan_for, platform_rules, timeline, waits_of
+from model.plans import DatedRules, Plan, doors, early_joiners, plan_for, platform_rules, timeline, waits_of
 from model.report import Collector, Report
 from model.scenario import Scenario, ScenarioError
 from model.synthesis import synthesize
@@ -113,6 +113,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.waits = waits_of(chosen, self.plans)
         """Waiting period in periods, by plan, of those who join for the first time and again, and period of joining,
         shape (plans, 2, 256)."""
+        self._dated = DatedRules(self.plans)
         self._shortest_wait = int(self.waits[self.waits > 0].min(initial=NEVER))
         self._doors = doors(chosen)
         self._early = early_joiners(chosen)
@@ -333,6 +334,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         pays_all = self.in_effect.closing and closing is not None and self.calendar.debited(period) >= closing
         self.in_force = self._in_force()
         granted = reviewed.decided.by_class[:, :, claims.GRANTED].tolist()
+        dated = self._dated.on(day)
+        entry_fees = self._entry_fees(dated.entry_fee)
         platform.begin_settlement(day.year)
         settlements = []
         for plan, terms in enumerate(self.plans):
@@ -347,8 +350,8 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
                 benefits=self.benefits.paid,
                 approved=granted[plan],
                 approved_by_cell=reviewed.decided.people[plan, :, claims.GRANTED],
-                terms=terms.terms_at(day),
-                entry_fees=self._entry_fees(plan),
+                terms=dated.terms[plan],
+                entry_fees=entry_fees[plan],
                 early=early,
                 pays_all=pays_all,
             )
@@ -446,7 +449,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
 
     def _change_rules(self, scenario: Scenario, of_plans: tuple[Plan, ...]) -> None:
         """Let other parameters and rules of the plans be in effect from now on, as a dated policy says."""
-        self.in_effect, self.plans = scenario, of_plans
+        self.in_effect, self.plans, self._dated = scenario, of_plans, DatedRules(of_plans)
         self._doors, self._early, self.ages = doors(scenario), early_joiners(scenario), ages_of(of_plans)
         self.behaviour = behaviour_of(scenario)
         self.claims.terms = claims.terms_of(scenario, of_plans)
@@ -454,11 +457,11 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
         self.insurer.loading, self.insurer.takeover_loading = scenario.insurer_loading, scenario.takeover_loading
         self.regulator.impact, self.regulator.closes = scenario.regulator_impact, scenario.closing
 
-    def _entry_fees(self, plan: int) -> int:
-        """Minor units paid by those who joined a plan in this period, transfers left out."""
-        fee = self.plans[plan].entry_fee_at(self.calendar.published(self.period))
-        joined = int(self.counts[plan, JOINED] - self.counts[plan, TRANSFERRED_IN])
-        return round(fee * joined * self.population.scale * self.scenario.pool.minor) if fee else 0
+    def _entry_fees(self, fees: NDArray[np.float64]) -> list[int]:
+        """Minor units paid by those who joined each plan in this period, transfers left out."""
+        joined = self.counts[:, JOINED] - self.counts[:, TRANSFERRED_IN]
+        paid = fees * joined * self.population.scale * self.scenario.pool.minor
+        return [round(amount) for amount in paid.tolist()]
 
     def _most_reviews(self) -> float:
         """Claims that can be reviewed a period at most."""
@@ -480,7 +483,7 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
     def _context(self) -> Context:
         """What people see when they decide in this period: the world as of the last publication."""
         period, cover = self.period, self.cover
-        day, is_open = self.calendar.published(period), (self._opens <= period) & (not self.closing)
+        dated, is_open = self._dated.on(self.calendar.published(period)), (self._opens <= period) & (not self.closing)
         price = np.zeros_like(self.platform.price_table) if self.closing else self.platform.price_table
         return Context(
             seed=self.scenario.seed,
@@ -498,11 +501,11 @@ class MutualAidModel(mesa.Model):  # type: ignore[misc]
             ends=self.ages.ends,
             transfer=np.array([p.transfer if p.transfer >= 0 and is_open[p.transfer] else -1 for p in self.plans]),
             transfer_asks=np.array([plan.transfer_asks for plan in self.plans]),
-            screening=np.array([plan.screening_at(day) for plan in self.plans]),
-            gate=np.array([plan.gate is not None and day < plan.gate[1] for plan in self.plans]),
+            screening=dated.screening,
+            gate=dated.gate,
             waits=self.waits,
-            entry_fee=np.array([plan.entry_fee_at(day) for plan in self.plans]),
-            minimum_stay=np.array([plan.minimum_stay_at(day) for plan in self.plans]),
+            entry_fee=dated.entry_fee,
+            minimum_stay=dated.minimum_stay,
             trust=self.mood.trust,
         )
 

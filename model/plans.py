@@ -1,10 +1,11 @@
 """The rules of each plan in a scenario: those of the pool, with the scenario's values for the parameters they name."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +98,47 @@ class Plan:
     def minimum_stay_at(self, day: date) -> int:
         """Periods in which members may not leave; before the plan opens, as on its first day."""
         return in_force(self.minimum_stay, max(day, self.opens))
+
+
+class InForce(NamedTuple):
+    """The dated rules of all plans on a day, by plan."""
+
+    terms: list[Terms]
+    """What each asks at a settlement."""
+    screening: NDArray[np.float64]
+    """Share of warning signs asked about, shape (plans,)."""
+    entry_fee: NDArray[np.float64]
+    """What joining costs, shape (plans,)."""
+    minimum_stay: NDArray[np.int64]
+    """Periods in which members may not leave, shape (plans,)."""
+    gate: NDArray[np.bool_]
+    """Whether a trait bars from joining, shape (plans,)."""
+
+
+class DatedRules:
+    """The dated rules of some plans, looked up once for every day on which one of them changes."""
+
+    def __init__(self, plans: Sequence[Plan]) -> None:
+        self._plans = plans
+        dated = ("screening", "fee", "case_fee", "case_cap", "entry_fee", "minimum_stay")
+        changes = {start for plan in plans for name in dated for start in getattr(plan, name)}
+        changes |= {plan.opens for plan in plans} | {plan.gate[1] for plan in plans if plan.gate is not None}
+        self._starts = sorted(changes)
+        self._found: dict[int, InForce] = {}
+
+    def on(self, day: date) -> InForce:
+        """The rules in force; before a plan opens, those of its first day."""
+        since = bisect_right(self._starts, day)
+        if since not in self._found:
+            plans = self._plans
+            self._found[since] = InForce(
+                [plan.terms_at(day) for plan in plans],
+                np.array([plan.screening_at(day) for plan in plans]),
+                np.array([plan.entry_fee_at(day) for plan in plans]),
+                np.array([plan.minimum_stay_at(day) for plan in plans]),
+                np.array([plan.gate is not None and day < plan.gate[1] for plan in plans]),
+            )
+        return self._found[since]
 
 
 def in_force[V](dated: Mapping[date, V], day: date) -> V:
