@@ -52,9 +52,10 @@ class Ledger:
         self.transfer(period, MEMBERS, of_plan, whole.collected - waived, "shares")
         self.transfer(period, PLATFORM, of_plan, waived, "shares paid for members")
         self.transfer(period, PLATFORM, of_plan, whole.subsidy, "excess over caps")
-        self.transfer(period, MEMBERS, of_plan, settlement.entry_fees, "entry fees")
-        self.transfer(period, REINSURER, of_plan, whole.recovered, "recovered from the reinsurer")
-        self.transfer(period, of_plan, REINSURER, whole.reinsurance, "reinsurance premium")
+        if settlement.entry_fees or whole.recovered or whole.reinsurance:  # few pools have any
+            self.transfer(period, MEMBERS, of_plan, settlement.entry_fees, "entry fees")
+            self.transfer(period, REINSURER, of_plan, whole.recovered, "recovered from the reinsurer")
+            self.transfer(period, of_plan, REINSURER, whole.reinsurance, "reinsurance premium")
         self.transfer(period, of_plan, PATIENTS, whole.aid, "aid")
         self.transfer(period, of_plan, PLATFORM, whole.fee, "fee")
 
