@@ -95,6 +95,7 @@ def test_an_interrupted_calibration_goes_on_to_the_same_end(finished, folder, ru
     assert list(identifiability["parameter"].sort_values()) == sorted(NAMES)
 
 
+@pytest.mark.slow
 def test_points_found_elsewhere_are_looked_at_beside_those_of_the_search(tmp_path, run):
     journal, told = journal_in(tmp_path), []
     best = best_of_search(journal, PLAN, run, lambda *_: None, 3)
@@ -109,6 +110,7 @@ def test_points_found_elsewhere_are_looked_at_beside_those_of_the_search(tmp_pat
     assert best[0]["filing_share"] == nearest["filing_share"]
 
 
+@pytest.mark.slow
 def test_synthetic_records_are_fitted_and_give_an_interval_and_a_rank_for_every_parameter(tmp_path, run, monkeypatch):
     monkeypatch.setattr(recovery, "ALIVE", 0)
     told = []
