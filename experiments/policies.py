@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from agents import welfare
 from experiments.output import version
-from experiments.runs.batches import Batches
+from experiments.runs.batches import Batches, after
 from experiments.runs.executor import Executor
 from experiments.sweeps import replication
 from experiments.sweeps.study import TOGETHER
@@ -187,13 +187,9 @@ class Worlds(Batches):
             seed = self.base.seed + number
             table = pa.table({"world": np.arange(len(self.worlds), dtype=np.float64)})
             worlds = [world.replace(rng=seed) for world in self.worlds]
-            told = partial(_told, progress, number * len(worlds), of)
+            told = partial(after, progress, number * len(worlds), of)
             found.append(self.fill(run, f"replicate-{number:04d}", table, measure, worlds, NAMES, told))
         return np.array(found)
-
-
-def _told(progress: Callable[[int, int], None], before: int, of: int, done: int) -> None:
-    progress(before + done, of)
 
 
 def differences(names: Sequence[str], measured: NDArray[np.float64], money: str) -> pd.DataFrame:

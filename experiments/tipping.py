@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from experiments.output import version
-from experiments.runs.batches import Batches
+from experiments.runs.batches import Batches, after
 from experiments.runs.executor import Executor
 from experiments.runs.simulate import simulate
 from model.scenario import Scenario
@@ -122,12 +122,12 @@ class Boundary(Batches):
         high = np.full(len(self.points), math.log1p(HIGHEST))
         of_round = len(self.points) * self.seeds
         ends = [
-            self._survives(run, f"end-{k}", end, partial(_told, progress, k * of_round, of))
+            self._survives(run, f"end-{k}", end, partial(after, progress, k * of_round, of))
             for k, end in enumerate((low, high))
         ]
         for number in range(ROUNDS):
             middle = (low + high) / 2
-            told = partial(_told, progress, (number + 2) * of_round, of)
+            told = partial(after, progress, (number + 2) * of_round, of)
             survives = self._survives(run, f"round-{number}", middle, told)
             low, high = np.where(survives, low, middle), np.where(survives, middle, high)
         rows = []
@@ -175,10 +175,6 @@ class Boundary(Batches):
         inputs = pa.table({"markup": np.repeat(markups, self.seeds)})
         found = self.fill(run, name, inputs, kept, worlds, self.OUTPUTS, progress)
         return np.asarray(found[:, 0].reshape(-1, self.seeds).mean(axis=1) >= self.threshold)
-
-
-def _told(progress: Callable[[int, int], None], before: int, of: int, done: int) -> None:
-    progress(before + done, of)
 
 
 def sentences(boundary: pd.DataFrame, fitted: pd.DataFrame, base: Scenario, threshold: float) -> list[str]:

@@ -24,6 +24,7 @@ POLICIES = Path(__file__).parent / "policies"
 EVERY_PLAN = "all"
 LISTS = ("events", "slowdowns", "review_limits")
 LISTS_BY_PLAN = ("gates", "subsidies", "caps", "reinsurance")
+"""Lists of rules of which a plan has one at most."""
 FIXED = frozenset(
     {
         "name",

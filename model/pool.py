@@ -24,10 +24,9 @@ from model.calendar import Calendar
 from model.checked import checked
 from model.files import plain, read_toml, shown, suggest
 from model.parameters import Par
-from model.policy import Policy
+from model.policy import LISTS_BY_PLAN, Policy
 from model.pool_file import (
     EVERY_KIND,
-    OF_PLANS,
     Benefit,
     Cap,
     Gate,
@@ -277,7 +276,7 @@ class Pool:
             raise self._refuse("plans: name = 'all'; allowed: any other name")
         for plan in rules.plans:
             self._check_plan(plan)
-        for what in OF_PLANS:
+        for what in LISTS_BY_PLAN:
             entries: list[Gate | Subsidy | Cap | Reinsurance] = getattr(rules, what)
             for number, entry in enumerate(entries, start=1):
                 self._known(entry.plan, names, f"{what}.{number}.plan")

@@ -425,10 +425,6 @@ class Rules(Checked):
     parameters: dict[str, Annotated[Declared, BeforeValidator(_declared)]] = Field(default_factory=dict)
 
 
-OF_PLANS = ("gates", "subsidies", "caps", "reinsurance")
-"""Lists of rules of which a plan has one at most."""
-
-
 def references_in(value: object, where: str) -> Iterator[tuple[str, str]]:
     """Where a parameter is named, and which."""
     if isinstance(value, str) and re.fullmatch(r"\$[a-z][a-z0-9_]*", value):

@@ -20,7 +20,7 @@ from scipy import stats
 from experiments.explain.decomposition import shapley
 from experiments.explain.mechanisms import Mechanism
 from experiments.output import version
-from experiments.runs.batches import Batches
+from experiments.runs.batches import Batches, after
 from experiments.runs.executor import Executor
 from experiments.runs.simulate import simulate
 from experiments.simulated import Simulated
@@ -88,11 +88,6 @@ def worlds(base: Scenario, mechanisms: Sequence[Mechanism]) -> list[Scenario]:
     return found
 
 
-def _after(progress: Callable[[int, int], None], before: int, of: int, done: int) -> None:
-    """Say how many runs are done, those of earlier batches included."""
-    progress(before + done, of)
-
-
 class Causes(Batches):
     """The worlds of an explanation so far: a batch a replicate, a row a combination of mechanisms.
 
@@ -153,7 +148,7 @@ class Causes(Batches):
                     measure,
                     worlds(base, self.mechanisms),
                     [outcome.name for outcome in self.outcomes],
-                    partial(_after, progress, number * combinations, combinations * len(self.sets)),
+                    partial(after, progress, number * combinations, combinations * len(self.sets)),
                 )
             )
         return np.array(found)

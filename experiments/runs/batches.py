@@ -150,6 +150,11 @@ class Batches(Store[Part]):
         return once, pa.concat_tables(tables).take(first), length
 
 
+def after(progress: Callable[[int, int], None], before: int, of: int, done: int) -> None:
+    """Say how many runs are done, those of earlier batches included."""
+    progress(before + done, of)
+
+
 def _parts(batch: str, missing: Sequence[int]) -> list[Part]:
     """Consecutive runs among these, in parts of which each is written at once."""
     parts: list[Part] = []
